@@ -1,0 +1,147 @@
+"""The tensors of one training step: completions of several groups, laid end to end without padding."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from radrl.types import Rollout, RolloutGroup
+
+PER_TOKEN = ("token_ids", "sampled_logprobs", "reference_logprobs", "values", "advantages", "returns")
+PER_SEQUENCE = ("group", "lengths", "rewards")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """N rollouts whose T completion tokens follow each other in order.
+
+    Example: two groups of two, with completions of 3, 1, 2 and 2 tokens, have `group=[0, 0, 1, 1]`,
+    `lengths=[3, 1, 2, 2]` and T = 8.
+    """
+
+    rollouts: tuple[Rollout, ...]
+    """[N] the text side of each sequence, for prompts, images and logs."""
+    group: Int[Tensor, "N"]
+    """Number of the group a sequence belongs to. Unique within the batch, not necessarily consecutive."""
+    lengths: Int[Tensor, "N"]
+    """Completion tokens of each sequence, end-of-sequence included."""
+    rewards: Float[Tensor, "N"]
+    """Total reward of each rollout, float32."""
+    token_ids: Int[Tensor, "T"]
+    sampled_logprobs: Float[Tensor, "T"]
+    """Nats under the weights that sampled the token and at `temperature`, float32."""
+    temperature: float
+    """Sampling temperature; the policy's logits are divided by it wherever the batch is scored."""
+    reference_logprobs: Float[Tensor, "T"] | None = None
+    """Nats under the reference policy at the same temperature, float32."""
+    values: Float[Tensor, "T"] | None = None
+    """The critic's value before each token."""
+    advantages: Float[Tensor, "T"] | None = None
+    """How much better each token's outcome was than expected."""
+    returns: Float[Tensor, "T"] | None = None
+    """What the critic should have said."""
+
+    def __post_init__(self) -> None:
+        num_tokens = int(self.lengths.sum())
+        for name in PER_TOKEN:
+            tensor = getattr(self, name)
+            assert tensor is None or len(tensor) == num_tokens, f"{name} has {len(tensor)} rows for {num_tokens} tokens"
+        assert len(self.rollouts) == len(self.lengths) == len(self.group) == len(self.rewards)
+
+    @property
+    def num_sequences(self) -> int:
+        """N."""
+        return len(self.rollouts)
+
+    @property
+    def num_tokens(self) -> int:
+        """T."""
+        return len(self.token_ids)
+
+    @property
+    def sequence(self) -> Int[Tensor, "T"]:
+        """Number of the sequence each token belongs to."""
+        return torch.repeat_interleave(torch.arange(self.num_sequences, device=self.lengths.device), self.lengths)
+
+    def replace(
+        self,
+        *,
+        reference_logprobs: Tensor | None = None,
+        values: Tensor | None = None,
+        advantages: Tensor | None = None,
+        returns: Tensor | None = None,
+    ) -> "Batch":
+        """Return the batch with the annotations given; what is not given stays."""
+        given = {
+            "reference_logprobs": reference_logprobs,
+            "values": values,
+            "advantages": advantages,
+            "returns": returns,
+        }
+        return dataclasses.replace(self, **{name: tensor for name, tensor in given.items() if tensor is not None})
+
+    def select(self, indices: Sequence[int]) -> "Batch":
+        """Return these sequences, in this order: a subset, a permutation, or both."""
+        rows = torch.as_tensor(list(indices), dtype=torch.long, device=self.lengths.device)
+        starts = torch.cumsum(self.lengths, 0) - self.lengths
+        pieces = [torch.arange(int(starts[row]), int(starts[row] + self.lengths[row])) for row in rows]
+        tokens = torch.cat(pieces) if pieces else torch.empty(0, dtype=torch.long)
+        tokens = tokens.to(self.lengths.device)
+        picked: dict[str, Tensor] = {name: getattr(self, name)[rows] for name in PER_SEQUENCE}
+        for name in PER_TOKEN:
+            tensor = getattr(self, name)
+            if tensor is not None:
+                picked[name] = tensor[tokens]
+        return dataclasses.replace(self, rollouts=tuple(self.rollouts[int(row)] for row in rows), **picked)
+
+    def split_by_groups(self, num_groups: int) -> tuple["Batch", ...]:
+        """Cut into batches of this many groups, in order; the last may be smaller. A group is never cut."""
+        order = list(dict.fromkeys(self.group.tolist()))
+        wanted = [set(order[start : start + num_groups]) for start in range(0, len(order), num_groups)]
+        return tuple(self.select([row for row, group in enumerate(self.group.tolist()) if group in part]) for part in wanted)
+
+    def to(self, device: torch.device | str) -> "Batch":
+        """Return the batch with its tensors on this device."""
+        tensors = {name: getattr(self, name) for name in PER_SEQUENCE + PER_TOKEN}
+        return dataclasses.replace(
+            self, **{name: tensor.to(device) for name, tensor in tensors.items() if tensor is not None}
+        )
+
+
+def pack(groups: Sequence[RolloutGroup]) -> Batch:
+    """Lay the rollouts of these groups end to end.
+
+    Raises ValueError when they were not all sampled at one temperature, which a single loss could not be right for.
+    """
+    rollouts = tuple(rollout for group in groups for rollout in group.rollouts)
+    temperatures = {rollout.completion.temperature for rollout in rollouts}
+    if len(temperatures) != 1:
+        raise ValueError(f"a batch needs completions of one temperature, not of {sorted(temperatures)}.")
+    completions = [rollout.completion for rollout in rollouts]
+    return Batch(
+        rollouts=rollouts,
+        group=torch.tensor([number for number, group in enumerate(groups) for _ in group.rollouts]),
+        lengths=torch.tensor([len(completion.token_ids) for completion in completions]),
+        rewards=torch.tensor([rollout.reward.total for rollout in rollouts], dtype=torch.float32),
+        token_ids=torch.tensor([token for completion in completions for token in completion.token_ids]),
+        sampled_logprobs=torch.tensor(
+            [logprob for completion in completions for logprob in completion.logprobs], dtype=torch.float32
+        ),
+        temperature=temperatures.pop(),
+    )
+
+
+def concat(batches: Sequence[Batch]) -> Batch:
+    """Join batches whose groups have different numbers; an annotation must be in all of them or in none."""
+    first = batches[0]
+    joined: dict[str, Tensor] = {name: torch.cat([getattr(b, name) for b in batches]) for name in PER_SEQUENCE}
+    for name in PER_TOKEN:
+        tensors = [getattr(batch, name) for batch in batches]
+        if any(tensor is None for tensor in tensors) != all(tensor is None for tensor in tensors):
+            raise ValueError(f"only some of the batches to join carry {name!r}. Annotate all of them or none.")
+        if tensors[0] is not None:
+            joined[name] = torch.cat(tensors)
+    return dataclasses.replace(first, rollouts=tuple(r for batch in batches for r in batch.rollouts), **joined)

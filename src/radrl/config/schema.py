@@ -1,0 +1,322 @@
+"""Every knob of training, once: its type, unit, default and one sentence.
+
+The tree is CX-Mind's (`data`, `algorithm`, `worker`, `trainer`) plus `rewards` and `curriculum`; the defaults are ours and
+run on one machine. Sections are frozen and never write into each other.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+PositiveInt = Annotated[int, Field(gt=0)]
+NonNegativeInt = Annotated[int, Field(ge=0)]
+PositiveFloat = Annotated[float, Field(gt=0)]
+NonNegativeFloat = Annotated[float, Field(ge=0)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class Section(BaseModel):
+    """A frozen part of the configuration that refuses keys it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_one_text_as_one_entry(cls, values: Any) -> Any:
+        """Let `train_files: a.jsonl` mean a list of one, and an empty text the empty list."""
+        if not isinstance(values, Mapping):
+            return values
+        lists = {name for name, field in cls.model_fields.items() if get_origin(field.annotation) is tuple}
+        return {
+            name: ((value,) if value else ()) if name in lists and isinstance(value, str) else value
+            for name, value in values.items()
+        }
+
+
+class DataConfig(Section):
+    """Which questions to learn from, and how a row of a file is read."""
+
+    train_files: tuple[str, ...] = ()
+    """Files of training rows (.jsonl or .json); one path may be written without a list."""
+    val_files: tuple[str, ...] = ()
+    """Files of validation rows; empty means no validation."""
+    layout: Literal["cx_mind", "chex_phi4mm"] = "cx_mind"
+    """Which recipe's row form the files are in."""
+    prompt_key: str = "prompt"
+    """Field that holds the question."""
+    answer_key: str = "answer"
+    """Field that holds the reference trace."""
+    image_key: str = "images"
+    """Field that holds the list of image paths."""
+    image_dir: str | None = None
+    """Folder that relative image paths start from; the data file's own folder when not given."""
+    max_prompt_length: PositiveInt = 2048
+    """Longest prompt in tokens, images included."""
+    max_response_length: PositiveInt = 512
+    """Longest completion in tokens."""
+    rollout_batch_size: PositiveInt = 16
+    """Prompts a training step keeps."""
+    val_batch_size: PositiveInt = 64
+    """Prompts sampled together in validation."""
+    val_max_samples: int = -1
+    """Validation questions used, the first so many of the files; -1 means all."""
+    format_prompt: str | None = None
+    """Jinja file around the question, which it receives as `content`."""
+    override_chat_template: str | None = None
+    """Jinja text that replaces the tokenizer's chat template."""
+    shuffle: bool = True
+    """Whether each epoch draws the prompts in a new seeded order."""
+    min_pixels: NonNegativeInt = 0
+    """Images with fewer pixels are scaled up to it, keeping the aspect ratio."""
+    max_pixels: PositiveInt = 1_003_520
+    """Images with more pixels are scaled down to it, keeping the aspect ratio."""
+    filter_overlong_prompts: bool = True
+    """Whether prompts over `max_prompt_length` are dropped, and counted; otherwise the first one is an error."""
+
+
+class AlgorithmConfig(Section):
+    """How rewards become advantages and what keeps the policy near its reference."""
+
+    adv_estimator: Literal["grpo"] = "grpo"
+    """Advantage estimator: grpo is (reward - group mean) / (group std + advantage_eps)."""
+    scale_advantages: bool = True
+    """Whether the group's standard deviation divides (GRPO) or not (Dr. GRPO)."""
+    advantage_eps: PositiveFloat = 1e-6
+    """Added to the group's standard deviation; CX-Mind 1e-6, CheX-Phi4MM 1e-4."""
+    kl_coef: NonNegativeFloat = 0.0
+    """Weight of the KL term in the loss; at 0 no reference pass is made and no reference model held."""
+    kl_penalty: Literal["low_var_kl"] = "low_var_kl"
+    """KL estimator: low_var_kl is k3 = exp(d) - d - 1 with d = reference - policy log-probability."""
+    online_filtering: bool = False
+    """Whether groups outside the outcome bounds are dropped and replaced by fresh prompts."""
+    filter_low: float = 0.01
+    """A group is kept when its mean outcome is above this ..."""
+    filter_high: float = 0.99
+    """... and below this."""
+    filter_min_std: NonNegativeFloat = 0.0
+    """A group is kept when the standard deviation of its outcome is above this; 0.06 is CheX-Phi4MM's threshold."""
+
+
+class ModelConfig(Section):
+    """The policy's starting weights."""
+
+    model_path: str = ""
+    """Hugging Face folder (or hub name) of the vision-language model."""
+    tokenizer_path: str | None = None
+    """Folder of tokenizer and processor when it is not the model's own."""
+    freeze_vision_tower: bool = False
+    """Whether the image encoder keeps its weights."""
+    trust_remote_code: bool = False
+    """Whether code shipped with the model may run. Only for folders you have read."""
+
+
+class OptimConfig(Section):
+    """AdamW and its learning-rate schedule. The first step is never at rate 0."""
+
+    lr: PositiveFloat = 1e-6
+    """Peak learning rate."""
+    betas: tuple[Fraction, Fraction] = (0.9, 0.999)
+    """Decay of the first and second moment."""
+    weight_decay: NonNegativeFloat = 1e-2
+    """Decoupled weight decay, on matrices only."""
+    lr_warmup_ratio: Fraction = 0.0
+    """Share of all optimizer steps over which the rate rises linearly."""
+    lr_warmup_steps: NonNegativeInt | None = None
+    """Optimizer steps over which the rate rises; stands over the ratio."""
+    lr_schedule: Literal["constant", "linear", "cosine"] = "constant"
+    """Shape after the warm-up."""
+    min_lr_ratio: Fraction = 0.0
+    """Where a decaying schedule ends, as a share of the peak."""
+
+
+class ActorConfig(Section):
+    """The policy and its update."""
+
+    model: ModelConfig = ModelConfig()
+    optim: OptimConfig = OptimConfig()
+    global_batch_size: PositiveInt = 16
+    """Prompts an optimizer step (samples, in supervised training); must divide the rollout batch."""
+    micro_batch_tokens: PositiveInt = 16_384
+    """Tokens one forward and backward pass may hold, over all of its rows."""
+    row_tokens: PositiveInt = 4096
+    """Tokens one packed row may hold; a longer group is split, each part with its own copy of the prompt."""
+    max_grad_norm: PositiveFloat = 1.0
+    """Gradients are scaled down to this norm."""
+    clip_ratio_low: Fraction = 0.2
+    """Lower clip: the ratio is held above 1 - this."""
+    clip_ratio_high: NonNegativeFloat = 0.28
+    """Upper clip: the ratio is held below 1 + this."""
+    clip_ratio_dual: float = Field(default=3.0, gt=1)
+    """Dual clip: bound on ratio x advantage when the advantage is negative."""
+    loss_avg_mode: Literal["token", "seq"] = "token"
+    """Mean over all completion tokens of the optimizer step, or over the means of its sequences."""
+    ppo_epochs: PositiveInt = 1
+    """Passes over a rollout batch."""
+
+
+class ValidationSampling(Section):
+    """Sampling in validation."""
+
+    temperature: NonNegativeFloat = 0.0
+    """0 is greedy."""
+    n: PositiveInt = 1
+    """Completions a question."""
+
+
+class RolloutConfig(Section):
+    """How completions are sampled."""
+
+    name: Literal["native"] = "native"
+    """Sampling engine."""
+    n: PositiveInt = 8
+    """Completions a prompt: the group."""
+    temperature: PositiveFloat = 1.0
+    """Logits are divided by it, in sampler and trainer alike."""
+    top_p: Fraction = 1.0
+    """Must be 1 in training: a truncated sampler biases the ratio."""
+    top_k: int = -1
+    """Must be off (-1) in training, for the same reason."""
+    max_sequences: PositiveInt = 512
+    """Completions decoded at the same time."""
+    val_override_config: ValidationSampling = ValidationSampling()
+
+
+class RewardConfig(Section):
+    """One term of the reward."""
+
+    name: str
+    """Registered name of a reward."""
+    weight: float = 1.0
+    """Factor of the term in the total."""
+    gate: Literal["always", "off", "per_sample", "ema"] = "always"
+    """When the term counts: per_sample when this rollout's outcome is right, ema while the batch's outcome holds its average."""
+    outcome: bool = False
+    """Whether this term is the declared outcome; exactly one is."""
+    kwargs: dict[str, float | int | bool | str] = {}
+    """Arguments of the reward."""
+
+
+class GateConfig(Section):
+    """The moving average behind `gate: ema` (CX-Mind's conditional process reward)."""
+
+    alpha: Fraction = 0.2
+    """Weight of the newest batch in the average."""
+    margin: float = 0.0
+    """The gate is open when the batch's mean outcome is at least average + margin."""
+    right_at: Fraction = 1.0
+    """Outcome from which `gate: per_sample` takes an answer for right."""
+
+
+class WorkerRewardConfig(Section):
+    """How rewards are computed."""
+
+    gate: GateConfig = GateConfig()
+
+
+class WorkerConfig(Section):
+    """The roles."""
+
+    actor: ActorConfig = ActorConfig()
+    rollout: RolloutConfig = RolloutConfig()
+    reward: WorkerRewardConfig = WorkerRewardConfig()
+
+
+class StageData(Section):
+    """Which questions a stage draws."""
+
+    train_files: tuple[str, ...] = ()
+    """Files of this stage; the run's own when empty."""
+    kinds: dict[str, PositiveFloat] = {}
+    """Question kind -> share of the stage's prompts; empty takes the files as they are."""
+
+
+class AdvanceConfig(Section):
+    """When a stage ends before its budget."""
+
+    outcome_at_least: Fraction
+    """Mean outcome of a training step, averaged over the window, from which the next stage starts."""
+    window: PositiveInt = 5
+    """Steps averaged over."""
+
+
+class StageConfig(Section):
+    """One stage of the curriculum."""
+
+    name: str
+    data: StageData = StageData()
+    rewards: tuple[RewardConfig, ...] = ()
+    """Reward terms of this stage; the run's own when empty."""
+    max_response_length: PositiveInt | None = None
+    """Longest completion in tokens; the run's own when not given."""
+    epochs: PositiveFloat | None = None
+    """Passes over the stage's prompts."""
+    steps: PositiveInt | None = None
+    """Training steps; give either this or `epochs`."""
+    advance: AdvanceConfig | None = None
+
+
+class CurriculumConfig(Section):
+    """Stages in order. Without any the run is one stage."""
+
+    stages: tuple[StageConfig, ...] = ()
+
+
+class TrainerConfig(Section):
+    """How long, where, and what is written."""
+
+    total_epochs: PositiveFloat = 1.0
+    """Passes over the training prompts of a run without stages."""
+    max_steps: PositiveInt | None = None
+    """Training steps; stands over the epochs."""
+    seed: int = 1
+    """Every random draw of the run follows from it."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where the tensors are; auto takes the GPU when there is one."""
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Type of the policy's weights; auto is float32 on a CPU and bfloat16 on a GPU."""
+    nnodes: PositiveInt = 1
+    """Machines."""
+    n_gpus_per_node: PositiveInt = 1
+    """GPUs a machine."""
+    project_name: str = "radrl"
+    """First folder under `runs/`."""
+    experiment_name: str = "default"
+    """Second folder under `runs/`: the run."""
+    save_checkpoint_path: str | None = None
+    """Run folder, when it is not `runs/{project_name}/{experiment_name}`."""
+    load_checkpoint_path: str | None = None
+    """Checkpoint folder `.../global_step_k` of another run to start from."""
+    fresh: bool = False
+    """Whether an existing run folder is moved aside and the run starts anew."""
+    logger: tuple[Literal["auto", "console", "tensorboard"], ...] = ("auto",)
+    """Trackers besides metrics.jsonl, which is always written; auto is tensorboard where it is installed."""
+    max_try_make_batch: int = 20
+    """Sampling rounds a step may take to fill its batch when groups are filtered; -1 means no limit."""
+    val_freq: int = -1
+    """Steps between validations; -1 means never."""
+    val_before_train: bool = False
+    """Whether the starting weights are validated."""
+    val_only: bool = False
+    """Whether the run stops after that validation."""
+    save_freq: int = -1
+    """Steps between checkpoints; -1 means only at the end."""
+    save_limit: int = -1
+    """Checkpoints kept, the best and the newest among them; -1 keeps all."""
+    save_model_only: bool = False
+    """Whether the last checkpoint holds the weights alone; such a run cannot resume from it."""
+
+
+class Config(Section):
+    """A training run."""
+
+    data: DataConfig = DataConfig()
+    algorithm: AlgorithmConfig = AlgorithmConfig()
+    worker: WorkerConfig = WorkerConfig()
+    rewards: tuple[RewardConfig, ...] = (
+        RewardConfig(name="format", weight=0.1),
+        RewardConfig(name="answer_f1", weight=0.9, outcome=True),
+    )
+    """Terms of the reward, for stages that name none of their own."""
+    curriculum: CurriculumConfig = CurriculumConfig()
+    trainer: TrainerConfig = TrainerConfig()

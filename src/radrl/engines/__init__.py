@@ -1,0 +1,1 @@
+"""Roles that hold weights: the actor, its reference, and the sampler."""

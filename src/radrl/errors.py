@@ -1,0 +1,29 @@
+"""Errors a user can meet. Each says what is wrong, the value, where it came from and what to do."""
+
+
+class RadrlError(Exception):
+    """Anything radrl reports to a user in one sentence, without a traceback."""
+
+
+class ConfigError(RadrlError, ValueError):
+    """A configuration that cannot run: unknown key, wrong type, or values that contradict each other."""
+
+
+class DataError(RadrlError, ValueError):
+    """A file, row or image that cannot be read; the message names file, line and field."""
+
+
+class PluginError(RadrlError, ImportError):
+    """A reward, extractor or role named by the user that cannot be found or loaded."""
+
+
+class RewardError(RadrlError, RuntimeError):
+    """A reward that failed on a rollout, or returned something that is not a score."""
+
+
+class CheckpointError(RadrlError, RuntimeError):
+    """A checkpoint that cannot be written or read."""
+
+
+class NoSignal(RadrlError, RuntimeError):
+    """Nothing left to learn from: no group of rollouts has any spread in its outcome (exit code 3)."""

@@ -1,0 +1,34 @@
+"""How a command ends: exit codes, and one sentence instead of a traceback for what a user can mend."""
+
+import logging
+import sys
+from collections.abc import Callable, Sequence
+
+from radrl.errors import NoSignal, RadrlError
+from radrl.run import Interrupted
+
+DONE = 0
+CHECK_FAILED = 1
+BAD_INPUT = 2
+NO_SIGNAL = 3
+
+
+def guarded(command: Callable[[Sequence[str]], object], args: Sequence[str]) -> int:
+    """Run a command and turn how it ends into an exit code: 0 done, 2 bad input, 3 nothing to learn, 128 + signal."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    try:
+        command(args)
+    except NoSignal as error:
+        return _say(f"stopped: {error} The state is saved.", NO_SIGNAL)
+    except RadrlError as error:
+        return _say(f"error: {error}", BAD_INPUT)
+    except Interrupted as stop:
+        return _say(f"saved after step {stop.step}. The same command goes on from there.", 128 + stop.signal_number)
+    except KeyboardInterrupt:
+        return _say("stopped at once. The same command goes on from the last checkpoint.", 130)
+    return DONE
+
+
+def _say(message: str, code: int) -> int:
+    sys.stderr.write(message + "\n")
+    return code

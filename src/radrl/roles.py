@@ -1,0 +1,94 @@
+"""What a training loop asks of its parts. The loop knows these protocols and nothing of devices, ranks or engines."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from jaxtyping import Float
+from torch import Tensor
+
+from radrl.batch import Batch
+from radrl.types import Completion, Prompt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """How to sample, for one call.
+
+    Example: `Sampling(n=8, temperature=1.0, max_tokens=128, seed=17)`
+    """
+
+    n: int
+    """Completions a prompt."""
+    temperature: float
+    """Logits are divided by it; 0 takes the likeliest token."""
+    max_tokens: int
+    """Longest completion, end-of-sequence included."""
+    seed: int
+    """Every draw follows from it and the prompt's position, whatever ran before."""
+
+
+class Sampler(Protocol):
+    """Writes completions. Holds no state but weights, so a resumed run samples what an uninterrupted one would have."""
+
+    def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> Iterator[tuple[Completion, ...]]:
+        """Yield the group of each prompt, in the order of the prompts, as soon as it is complete."""
+        ...
+
+    def publish(self, version: int) -> None:
+        """Take over the actor's present weights under this version."""
+        ...
+
+
+class Reference(Protocol):
+    """The policy that training must not drift from."""
+
+    def logprobs(self, batch: Batch) -> Float[Tensor, "T"]:
+        """Log-probability of every completion token, in nats at the batch's temperature."""
+        ...
+
+
+class Actor(Protocol):
+    """The policy being trained."""
+
+    def logprobs(self, batch: Batch) -> Float[Tensor, "T"]:
+        """Log-probability of every completion token under the present weights, without gradient."""
+        ...
+
+    def update(self, batch: Batch) -> Mapping[str, float]:
+        """Take the optimizer steps this batch is worth and return metrics."""
+        ...
+
+
+class Critic(Protocol):
+    """Predicts the return at every completion token."""
+
+    def values(self, batch: Batch) -> Float[Tensor, "T"]:
+        """Value of the state before each completion token."""
+        ...
+
+    def update(self, batch: Batch) -> Mapping[str, float]:
+        """Fit the returns of this batch and return metrics."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Roles:
+    """The parts of one run. A role the algorithm has no use for is None."""
+
+    actor: Actor
+    sampler: Sampler
+    reference: Reference | None = None
+    critic: Critic | None = None
+
+    def annotate(self, batch: Batch) -> Batch:
+        """Add what the other roles have to say about the batch: reference log-probabilities and values."""
+        if self.reference is not None:
+            batch = batch.replace(reference_logprobs=self.reference.logprobs(batch))
+        if self.critic is not None:
+            batch = batch.replace(values=self.critic.values(batch))
+        return batch
+
+    def publish(self, version: int) -> None:
+        """Give the sampler the actor's weights."""
+        self.sampler.publish(version)

@@ -1,0 +1,332 @@
+"""One run on disk: its folder, its logs, when things are due, and how it goes on after it was killed."""
+
+import contextlib
+import json
+import logging
+import os
+import platform
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from types import FrameType
+from typing import Any, Protocol
+
+import psutil
+import torch
+
+from radrl.errors import CheckpointError, ConfigError
+from radrl.jsonl import append_jsonl, cut_after_step
+
+log = logging.getLogger(__name__)
+
+TRACKER = "checkpoint_tracker.json"
+
+
+class Persistent(Protocol):
+    """Something whose state a run must not lose."""
+
+    def save(self, folder: Path) -> None:
+        """Write everything needed to go on into an existing, empty folder."""
+        ...
+
+    def load(self, folder: Path) -> None:
+        """Take over what `save` wrote."""
+        ...
+
+
+class Tracker(Protocol):
+    """A second home for metrics besides metrics.jsonl."""
+
+    def write(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Record the metrics of a step."""
+        ...
+
+    def close(self) -> None:
+        """Flush."""
+        ...
+
+
+class Progress(Protocol):
+    """What the user watches."""
+
+    def update(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Show that a step is done."""
+        ...
+
+
+class Interrupted(Exception):
+    """The user or the scheduler asked the run to stop; everything is saved."""
+
+    def __init__(self, signal_number: int, step: int) -> None:
+        super().__init__(signal_number, step)
+        self.signal_number = signal_number
+        self.step = step
+
+
+@dataclass(slots=True)
+class StepLog:
+    """Metrics of one step as they come in."""
+
+    step: int
+    stage: str
+    metrics: dict[str, float] = field(default_factory=dict)
+    completions: list[dict[str, object]] = field(default_factory=list)
+
+    def add(self, metrics: Mapping[str, float]) -> None:
+        """Record metrics; a name that is there already is overwritten."""
+        self.metrics.update(metrics)
+
+    @contextlib.contextmanager
+    def timed(self, phase: str) -> Iterator[None]:
+        """Record how long a phase takes as `timing_s/{phase}`."""
+        start = time.perf_counter()
+        yield
+        self.metrics[f"timing_s/{phase}"] = time.perf_counter() - start
+
+
+class Run:
+    """The folder of a run and the cadence of what goes into it.
+
+    Every persistent part is registered by name before the first step; a checkpoint holds all of them or is not written.
+    A checkpoint is written beside its final place and renamed, so a folder `global_step_{k}` is always whole.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        parts: Mapping[str, Persistent],
+        save_freq: int = -1,
+        save_limit: int = -1,
+        trackers: Sequence[Tracker] = (),
+        progress: Progress | None = None,
+        start_from: str | None = None,
+    ) -> None:
+        """`start_from` is a checkpoint of another run, whose state is taken when this run has none of its own."""
+        self.folder = folder
+        self.parts = dict(parts)
+        self.save_freq = save_freq
+        self.save_limit = save_limit
+        self.trackers = tuple(trackers)
+        self.progress = progress
+        self.start_from = start_from
+        self.checkpoints = folder / "checkpoints"
+        self.stop_signal: int | None = None
+        self._best: dict[str, Any] = {"best_global_step": None, "best_val_reward_score": None}
+        self._saved_step: int | None = None
+
+    def restore(self) -> int:
+        """Load the newest checkpoint and cut the logs back to it. Returns its step, 0 when there is none."""
+        self.checkpoints.mkdir(parents=True, exist_ok=True)
+        for leftover in self.checkpoints.glob(".unfinished-*"):
+            shutil.rmtree(leftover)
+        steps = saved_steps(self.checkpoints)
+        last = steps[-1] if steps else 0
+        if steps:
+            self.load(self.checkpoints / f"global_step_{last}")
+            log.info("resuming after step %d of %s", last, self.folder)
+            tracker = self.checkpoints / TRACKER
+            if tracker.exists():
+                written = json.loads(tracker.read_text(encoding="utf-8"))
+                self._best = {key: written[key] for key in self._best}
+        for name in ("metrics.jsonl", "completions.jsonl"):
+            cut_after_step(self.folder / name, last)
+        if not steps and self.start_from is not None:
+            last = _step_of(Path(self.start_from))
+            self.load(Path(self.start_from))
+        self._saved_step = last if steps else None
+        return last
+
+    def load(self, checkpoint: Path) -> None:
+        """Take over the state of every part, and the random generators', from a checkpoint folder."""
+        for name, part in self.parts.items():
+            if not (checkpoint / name).is_dir():
+                raise CheckpointError(
+                    f"checkpoint {checkpoint} holds no state of {name!r}. It was written by another kind of run; "
+                    "point trainer.load_checkpoint_path at another one, or start anew with trainer.fresh=true."
+                )
+            part.load(checkpoint / name)
+        torch.set_rng_state(torch.load(checkpoint / "rng.pt", weights_only=True))
+
+    @contextlib.contextmanager
+    def step(self, step: int, stage: str) -> Iterator[StepLog]:
+        """Collect the metrics of one step and write them, with its completions, when the step has ended well."""
+        entry = StepLog(step=step, stage=stage)
+        with entry.timed("step"):
+            yield entry
+        entry.add(machine_metrics())
+        self.log(step, entry.metrics, stage=stage)
+        append_jsonl(self.folder / "completions.jsonl", entry.completions)
+        if self.progress is not None:
+            self.progress.update(step, entry.metrics)
+
+    def log(self, step: int, metrics: Mapping[str, float], *, stage: str) -> None:
+        """Append one line to metrics.jsonl and tell the trackers."""
+        append_jsonl(self.folder / "metrics.jsonl", [{"step": step, "stage": stage, **metrics}])
+        for tracker in self.trackers:
+            tracker.write(step, metrics)
+
+    def due(self, step: int, freq: int) -> bool:
+        """Whether something that happens every `freq` steps happens now; never when `freq` is not positive."""
+        return freq > 0 and step % freq == 0
+
+    def save_if_due(self, step: int, *, is_last: bool) -> None:
+        """Write a checkpoint at its cadence, at the end, and when the run was asked to stop; then stop if it was."""
+        if self.due(step, self.save_freq) or is_last or self.stop_signal is not None:
+            self.save(step)
+        if self.stop_signal is not None:
+            raise Interrupted(self.stop_signal, step)
+
+    def save(self, step: int) -> None:
+        """Write `checkpoints/global_step_{step}` atomically; one that is there already is left alone.
+
+        Raises CheckpointError when the disk refuses; earlier checkpoints are untouched and nothing half-written stays.
+        """
+        final = self.checkpoints / f"global_step_{step}"
+        if self._saved_step == step and final.is_dir():
+            return
+        unfinished = self.checkpoints / f".unfinished-{step}"
+        try:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            unfinished.mkdir(parents=True)
+            for name, part in self.parts.items():
+                (unfinished / name).mkdir()
+                part.save(unfinished / name)
+            torch.save(torch.get_rng_state(), unfinished / "rng.pt")
+            _flush_to_disk(unfinished)
+            if final.exists():
+                shutil.rmtree(final)
+            unfinished.rename(final)
+            self._write_tracker(step)
+        except (OSError, RuntimeError) as error:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            raise CheckpointError(
+                f"the checkpoint of step {step} could not be written to {self.checkpoints}: {error}. "
+                "Earlier checkpoints are untouched: free some space and give the same command again."
+            ) from error
+        self._saved_step = step
+        self._delete_surplus()
+
+    def observe_validation(self, step: int, score: float) -> None:
+        """Remember the step with the best validation outcome; its checkpoint is never deleted."""
+        best = self._best["best_val_reward_score"]
+        if best is None or score > best:
+            self._best = {"best_global_step": step, "best_val_reward_score": score}
+
+    def close(self) -> None:
+        """Flush the trackers."""
+        for tracker in self.trackers:
+            tracker.close()
+
+    def _write_tracker(self, step: int) -> None:
+        content = {
+            **self._best,
+            "last_global_step": step,
+            "last_actor_path": str(self.checkpoints / f"global_step_{step}" / "actor"),
+        }
+        write_atomically(self.checkpoints / TRACKER, json.dumps(content, indent=1))
+
+    def _delete_surplus(self) -> None:
+        if self.save_limit <= 0:
+            return
+        steps = saved_steps(self.checkpoints)
+        kept = {*steps[-self.save_limit :], self._best["best_global_step"]}
+        for step in steps:
+            if step not in kept:
+                shutil.rmtree(self.checkpoints / f"global_step_{step}")
+
+
+def saved_steps(checkpoints: Path) -> list[int]:
+    """Steps that have a whole checkpoint in this folder, in order."""
+    return sorted(_step_of(path) for path in checkpoints.glob("global_step_*"))
+
+
+def open_folder(folder: Path, *, config_text: str, changed_keys: Sequence[str], command: Sequence[str], fresh: bool) -> None:
+    """Make the run's folder and write config.yaml, command.txt and environment.json into it.
+
+    An existing folder is gone on with when its config is the same. `changed_keys` lists what differs from it.
+    """
+    if folder.exists() and fresh:
+        aside = folder.with_name(f"{folder.name}.{datetime.now(UTC).strftime('%Y%m%d-%H%M%S-%f')}")
+        folder.rename(aside)
+        log.warning("moved the earlier run to %s", aside)
+    elif folder.exists() and changed_keys:
+        raise ConfigError(
+            f"the run in {folder} was started with other values of {', '.join(changed_keys)}. Give the same values to "
+            "resume it, another trainer.experiment_name to start beside it, or trainer.fresh=true to move it aside."
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(folder / "config.yaml", config_text)
+    with (folder / "command.txt").open("a", encoding="utf-8") as file:
+        file.write(" ".join(command) + "\n")
+    write_atomically(folder / "environment.json", json.dumps(describe_environment(), indent=1))
+
+
+def describe_environment() -> dict[str, object]:
+    """Versions and hardware that the numbers of a run depend on."""
+    packages = ("radrl", "torch", "transformers", "tokenizers", "numpy", "pillow")
+    return {
+        "python": sys.version.split()[0],
+        "platform": platform.platform(),
+        "packages": {name: metadata.version(name) for name in packages},
+        "cpu_count": os.cpu_count(),
+        "torch_threads": torch.get_num_threads(),
+        "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
+        "gpus": [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())],
+    }
+
+
+def machine_metrics() -> dict[str, float]:
+    """Memory in use, under `perf/`."""
+    metrics = {"perf/cpu_memory_used_gb": psutil.Process().memory_info().rss / 2**30}
+    if torch.cuda.is_available():
+        metrics["perf/max_memory_allocated_gb"] = torch.cuda.max_memory_allocated() / 2**30
+    return metrics
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace a small text file so that a reader sees the old content or the new, never half."""
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    with unfinished.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(path)
+
+
+@contextlib.contextmanager
+def stopping_on_signals(run: Run) -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM end the run after the step at hand, saved. A second one ends it at once."""
+
+    def ask_to_stop(number: int, _frame: FrameType | None) -> None:
+        run.stop_signal = number
+        for name, handler in previous.items():
+            signal.signal(name, handler)
+        log.warning("stopping after this step; once more to stop at once (the step at hand is then lost)")
+
+    previous = {name: signal.signal(name, ask_to_stop) for name in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for name, handler in previous.items():
+            signal.signal(name, handler)
+
+
+def _step_of(checkpoint: Path) -> int:
+    number = checkpoint.name.removeprefix("global_step_")
+    if not number.isdigit():
+        raise CheckpointError(f"{checkpoint} is not a checkpoint: its name should be global_step_ and a number.")
+    return int(number)
+
+
+def _flush_to_disk(folder: Path) -> None:
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            with path.open("rb+") as file:
+                os.fsync(file.fileno())

@@ -1,0 +1,244 @@
+"""The loop of reinforcement learning. It names no algorithm, no device and no engine."""
+
+import itertools
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from radrl.algorithms.credit import assign_credit
+from radrl.batch import Batch, pack
+from radrl.config.schema import Config
+from radrl.curriculum import Curriculum, Stage, stage_metrics
+from radrl.errors import NoSignal
+from radrl.rewards.rubric import Rubric, reward_metrics
+from radrl.roles import Roles, Sampler, Sampling
+from radrl.run import Run
+from radrl.types import Prompt, Rollout, RolloutGroup
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Validation:
+    """Held-out prompts and how they are sampled."""
+
+    prompts: Sequence[Prompt]
+    n: int
+    temperature: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collected:
+    """The groups a step learns from, and what it took to get them."""
+
+    groups: tuple[RolloutGroup, ...]
+    num_sampled: int
+    num_rounds: int
+
+
+def train(config: Config, roles: Roles, curriculum: Curriculum, run: Run, validation: Validation | None = None) -> None:
+    """Sample, score, credit, learn, publish: one on-policy step at a time."""
+    last = run.restore()
+    roles.publish(version=last)
+
+    if validation and config.trainer.val_before_train and last == 0:
+        log_validation(run, roles.sampler, curriculum.stage, validation, config, step=0)
+    if config.trainer.val_only:
+        return
+
+    for step, stage in curriculum.steps(after=last):
+        with run.step(step, stage.name) as entry:
+            with entry.timed("gen"):
+                collected = collect_or_save(stage, roles.sampler, config, run, step=step)
+            with entry.timed("adv"):
+                batch = assign_credit(roles.annotate(pack(collected.groups)), config.algorithm)
+
+            if roles.critic:
+                entry.add(roles.critic.update(batch))
+            with entry.timed("update_actor"):
+                entry.add(roles.actor.update(batch))
+            roles.publish(version=step)
+            entry.add(describe(collected, batch, stage))
+            entry.completions += completion_records(collected.groups, batch, step=step, stage=stage.name)
+            curriculum.observe(entry.metrics["outcome/mean"])
+
+        if validation and (run.due(step, config.trainer.val_freq) or curriculum.is_finished):
+            log_validation(run, roles.sampler, stage, validation, config, step=step)
+        run.save_if_due(step, is_last=curriculum.is_finished)
+
+
+def collect_or_save(stage: Stage, sampler: Sampler, config: Config, run: Run, *, step: int) -> Collected:
+    """Collect groups; when there is nothing to learn from, save the state before this step and say so."""
+    try:
+        return collect(stage, sampler, config, step=step)
+    except NoSignal:
+        run.save(step - 1)
+        raise
+
+
+def collect(stage: Stage, sampler: Sampler, config: Config, *, step: int) -> Collected:
+    """Sample and score until the batch is full of groups one can learn from.
+
+    Without online filtering the first groups are the batch. With it, groups whose outcomes carry no signal are
+    replaced by fresh prompts for up to `trainer.max_try_make_batch` rounds; a batch that is still short then is
+    trained on as it is. Raises NoSignal when it is empty.
+    """
+    wanted = config.data.rollout_batch_size
+    kept: list[RolloutGroup] = []
+    num_sampled = 0
+    rounds = itertools.count(1)
+    for attempt in rounds:
+        sampling = Sampling(
+            n=config.worker.rollout.n,
+            temperature=config.worker.rollout.temperature,
+            max_tokens=stage.max_response_length,
+            seed=draw_seed(config.trainer.seed, step, attempt),
+        )
+        prompts = stage.prompts.take(wanted - len(kept))
+        for group in sample_groups(prompts, sampler, stage.rubric, sampling):
+            num_sampled += 1
+            if not config.algorithm.online_filtering or has_signal(group, config):
+                kept.append(group)
+        if len(kept) == wanted or attempt == config.trainer.max_try_make_batch:
+            break
+    if not kept:
+        raise NoSignal(
+            f"step {step}: none of {num_sampled} groups has a mean outcome between {config.algorithm.filter_low} and "
+            f"{config.algorithm.filter_high} with a spread over {config.algorithm.filter_min_std}, in {attempt} rounds: "
+            "the task is solved, out of reach, or its outcome constant. Look at the last completions, change the data "
+            "or the rewards, or widen algorithm.filter_low and filter_high."
+        )
+    if len(kept) < wanted:
+        log.warning("step %d trains on %d of %d groups: the rest carried no signal", step, len(kept), wanted)
+    groups = stage.rubric.settle(kept, update=True)
+    return Collected(groups=tuple(groups), num_sampled=num_sampled, num_rounds=attempt)
+
+
+def sample_groups(
+    prompts: Sequence[Prompt], sampler: Sampler, rubric: Rubric, sampling: Sampling
+) -> Iterator[RolloutGroup]:
+    """Score each group as soon as the sampler has completed it."""
+    for completions in sampler.generate(prompts, sampling):
+        yield rubric.score(completions)
+
+
+def has_signal(group: RolloutGroup, config: Config) -> bool:
+    """Whether a group's declared outcomes leave something to learn (DAPO's dynamic sampling, arXiv 2503.14476).
+
+    The filter looks at the outcome, never at the shaped total: a group of wrong answers that differ in format alone
+    is dropped.
+    """
+    outcomes = torch.tensor(group.outcomes, dtype=torch.float32)
+    mean, spread = float(outcomes.mean()), float(outcomes.std())
+    algorithm = config.algorithm
+    return algorithm.filter_low < mean < algorithm.filter_high and spread > algorithm.filter_min_std
+
+
+def draw_seed(run_seed: int, step: int, attempt: int) -> int:
+    """Seed of one sampling call; it depends on nothing that ran before."""
+    generator = torch.Generator().manual_seed((run_seed * 1_000_003 + step) * 1009 + attempt)
+    return int(torch.randint(0, 2**62, (1,), generator=generator))
+
+
+def log_validation(
+    run: Run, sampler: Sampler, stage: Stage, validation: Validation, config: Config, *, step: int
+) -> None:
+    """Write `val/` metrics of the present weights and remember the step if it is the best."""
+    metrics = validate(sampler, stage.rubric, validation, config)
+    run.log(step, metrics, stage=stage.name)
+    run.observe_validation(step, metrics["val/reward_score"])
+
+
+def validate(sampler: Sampler, rubric: Rubric, validation: Validation, config: Config) -> Mapping[str, float]:
+    """Mean declared outcome over the held-out prompts, in all and by question kind. Gates are left as they are."""
+    sampling = Sampling(
+        n=validation.n,
+        temperature=validation.temperature,
+        max_tokens=config.data.max_response_length,
+        seed=draw_seed(config.trainer.seed, 0, 0),
+    )
+    groups: list[RolloutGroup] = []
+    size = config.data.val_batch_size
+    for start in range(0, len(validation.prompts), size):
+        groups += sample_groups(validation.prompts[start : start + size], sampler, rubric, sampling)
+    by_kind: dict[str, list[float]] = {}
+    for group in groups:
+        by_kind.setdefault(group.prompt.sample.kind, []).extend(group.outcomes)
+    everything = [outcome for outcomes in by_kind.values() for outcome in outcomes]
+    metrics = {"val/reward_score": sum(everything) / len(everything)}
+    return metrics | {f"val/{kind}/outcome": sum(outcomes) / len(outcomes) for kind, outcomes in by_kind.items()}
+
+
+def describe(collected: Collected, batch: Batch, stage: Stage) -> Mapping[str, float]:
+    """What a step sampled, in the names the recipes' users know."""
+    rollouts = batch.rollouts
+    completions = [rollout.completion for rollout in rollouts]
+    assert batch.advantages is not None
+    tokens = batch.lengths.to(torch.float32)
+    prompt_tokens = torch.tensor([float(len(completion.prompt.token_ids)) for completion in completions])
+    no_signal = [len({rollout.reward.total for rollout in group.rollouts}) == 1 for group in collected.groups]
+    return {
+        **reward_metrics(collected.groups),
+        **stage_metrics(stage),
+        **spread("critic/score", batch.rewards),
+        **spread("critic/advantages", batch.advantages),
+        **spread("response_length", tokens),
+        **spread("prompt_length", prompt_tokens),
+        "response_length/clip_ratio": sum(c.stop == "length" for c in completions) / len(completions),
+        "sample/kept_frac": len(collected.groups) / collected.num_sampled,
+        "sample/rounds": float(collected.num_rounds),
+        "sample/zero_advantage_frac": sum(no_signal) / len(no_signal),
+        "perf/total_num_tokens": float(tokens.sum() + prompt_tokens.sum()),
+    }
+
+
+def spread(name: str, values: torch.Tensor) -> dict[str, float]:
+    """Mean, highest and lowest value under one name."""
+    return {
+        f"{name}/mean": float(values.mean()),
+        f"{name}/max": float(values.max()),
+        f"{name}/min": float(values.min()),
+    }
+
+
+def completion_records(
+    groups: Sequence[RolloutGroup], batch: Batch, *, step: int, stage: str
+) -> list[dict[str, object]]:
+    """The lines of completions.jsonl, one a rollout."""
+    assert batch.advantages is not None
+    first_token = torch.cumsum(batch.lengths, 0) - batch.lengths
+    advantages = batch.advantages[first_token].tolist()
+    rollouts = [rollout for group in groups for rollout in group.rollouts]
+    return [
+        completion_record(rollout, advantage=advantage, step=step, stage=stage)
+        for rollout, advantage in zip(rollouts, advantages, strict=True)
+    ]
+
+
+def completion_record(rollout: Rollout, *, advantage: float, step: int, stage: str) -> dict[str, object]:
+    """One line of completions.jsonl. Tokens and log-probabilities are flat lists of the same length."""
+    completion, reward = rollout.completion, rollout.reward
+    sample = completion.prompt.sample
+    return {
+        "step": step,
+        "stage": stage,
+        "id": sample.id,
+        "index": completion.index,
+        "kind": sample.kind,
+        "patient_id": sample.patient_id,
+        "prompt": sample.question,
+        "images": [image.path for image in sample.images],
+        "answer": sample.reference,
+        "completion": completion.text,
+        "completion_ids": list(completion.token_ids),
+        "raw_completion_tokens": list(completion.token_texts),
+        "per_token_logps": list(completion.logprobs),
+        "stop": completion.stop,
+        "policy_version": completion.policy_version,
+        "temperature": completion.temperature,
+        "rewards": dict(reward.parts),
+        "outcome": reward.outcome,
+        "advantage": advantage,
+    }
