@@ -31,10 +31,25 @@ def main() -> None:
 
 def _end(module: str, function: str, args: Sequence[str]) -> None:
     """Import the command's module, run it and leave with its exit code."""
+    from radrl.compat import keep_freed_memory, let_threads_sleep
     from radrl.exits import guarded
 
+    let_threads_sleep()
+    keep_freed_memory()
     command: Callable[[Sequence[str]], object] = getattr(import_module(module), function)
     raise typer.Exit(guarded(command, list(args)))
+
+
+def _run(module: str, function: str, **arguments: object) -> None:
+    """Import a plain tool, run it, say what file it wrote, and leave with its exit code."""
+    from radrl.exits import guarded
+
+    def call(_: Sequence[str]) -> None:
+        written = getattr(import_module(module), function)(**arguments)
+        if isinstance(written, Path):
+            typer.echo(f"wrote {written}")
+
+    raise typer.Exit(guarded(call, []))
 
 
 def _show_version(wanted: bool) -> None:
@@ -66,3 +81,119 @@ def sft(settings: Settings = None) -> None:
 def evaluate(settings: Settings = None) -> None:
     """Measure a model: strict and legacy accuracy, intervals, blind baselines, token probabilities."""
     _end("radrl.evaluate", "evaluate_from", settings or [])
+
+
+@app.command()
+def config(settings: Settings = None) -> None:
+    """Print the resolved configuration with where each value came from."""
+    _end("radrl.configure", "show_from", settings or [])
+
+
+@app.command()
+def demo(
+    settings: Settings = None,
+    seed: Annotated[int | None, typer.Option(help="Data, weights and training follow from it.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the run.", show_default="runs/demo")] = None,
+    real_cxr: Annotated[
+        Path | None, typer.Option(help="Folder of real radiographs (images/, metadata.csv) to use instead.")
+    ] = None,
+) -> None:
+    """Run the whole job on generated radiographs in a few minutes, report included."""
+    flags = {"seed": seed, "out": out, "real_cxr": real_cxr}
+    _end("radrl.demo", "demo_from", [*(f"{k}={v}" for k, v in flags.items() if v is not None), *(settings or [])])
+
+
+@app.command()
+def phantom(
+    out: Annotated[Path, typer.Argument(help="Folder to write; only a sheet is drawn without it.")] = Path("phantom"),
+    train: Annotated[int, typer.Option(help="Training questions; 0 leaves the split out.")] = 1000,
+    val: Annotated[int, typer.Option(help="Validation questions.")] = 100,
+    test: Annotated[int, typer.Option(help="Held-out questions.")] = 200,
+    ood: Annotated[int, typer.Option(help="Held-out questions with pairs of finding and zone never trained on.")] = 100,
+    seed: Annotated[int, typer.Option(help="The world follows from it.")] = 0,
+    size: Annotated[int, typer.Option(help="Side of the square images, in pixels.")] = 128,
+    difficulty: Annotated[float, typer.Option(help="0 (findings stand out) to 1 (they drown in noise).")] = 0.2,
+    findings: Annotated[str | None, typer.Option(help="Classes that occur, with commas between.")] = None,
+    max_findings: Annotated[int, typer.Option(help="Most findings in a study.")] = 3,
+    kinds: Annotated[list[str] | None, typer.Option(help="KIND=SHARE, any number of times.")] = None,
+    options: Annotated[int, typer.Option(help="Options of a closed question.")] = 4,
+    trace: Annotated[str, typer.Option(help="interleaved or plain.")] = "interleaved",
+    style: Annotated[str, typer.Option(help="full sentences, or short.")] = "full",
+    under_report: Annotated[float, typer.Option(help="Probability that the traces overlook a finding.")] = 0.0,
+    twins: Annotated[bool, typer.Option(help="Write a twin with one fact toggled for every study.")] = False,
+    layout: Annotated[str, typer.Option(help="Row form: cx_mind or chex_phi4mm.")] = "cx_mind",
+    workers: Annotated[int, typer.Option(help="Processes that draw.")] = 1,
+    sheet: Annotated[Path | None, typer.Option(help="PNG file for a labelled contact sheet.")] = None,
+) -> None:
+    """Write a phantom world: generated radiographs with questions, traces and gold graphs."""
+    named = {} if findings is None else {"findings": [name.strip() for name in findings.split(",")]}
+    _run(
+        "radrl.phantom.command",
+        "phantom",
+        out=out,
+        train=train,
+        val=val,
+        test=test,
+        ood=ood,
+        seed=seed,
+        size_px=size,
+        difficulty=difficulty,
+        max_findings=max_findings,
+        kinds=kinds or [],
+        num_options=options,
+        trace=trace,
+        style=style,
+        under_report=under_report,
+        twins=twins,
+        layout=layout,
+        num_workers=workers,
+        sheet=sheet,
+        **named,
+    )
+
+
+@app.command()
+def tiny(
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
+    family: Annotated[str, typer.Option(help="Model family.")] = "qwen2_5_vl",
+    corpus: Annotated[list[Path] | None, typer.Option(help="Rows or text the tokenizer learns from.")] = None,
+    hidden_size: Annotated[int, typer.Option(help="Width of the language model.")] = 128,
+    layers: Annotated[int, typer.Option(help="Decoder layers.")] = 2,
+    image_px: Annotated[int, typer.Option(help="Side that square images are brought to.")] = 64,
+    patch_px: Annotated[int, typer.Option(help="Side of an image patch.")] = 16,
+    vocab_size: Annotated[int, typer.Option(help="Most tokens the tokenizer may learn.")] = 700,
+    seed: Annotated[int, typer.Option(help="Initial weights follow from it.")] = 0,
+) -> None:
+    """Build a small untrained model of a real class, as an ordinary Hugging Face folder."""
+    _run(
+        "radrl.models.command",
+        "tiny",
+        out=out,
+        family=family,
+        corpus=corpus or [],
+        hidden_size=hidden_size,
+        num_layers=layers,
+        image_px=image_px,
+        patch_px=patch_px,
+        vocab_size=vocab_size,
+        seed=seed,
+    )
+
+
+@app.command()
+def graph(
+    file: Annotated[Path, typer.Argument(help="Plain lines, or .jsonl with `text`.", show_default=False)],
+    field: Annotated[str, typer.Option(help="Field of a .jsonl file to read.")] = "text",
+    out: Annotated[Path | None, typer.Option(help="File to write; standard output when not given.")] = None,
+) -> None:
+    """Turn text into knowledge graphs, one a line, in order."""
+    _run("radrl.graph.lines", "graph_file", path=file, field=field, out=out)
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(help="Folder of a run.", show_default=False)],
+    out: Annotated[Path | None, typer.Option(help="File to write.", show_default="RUN/report.html")] = None,
+) -> None:
+    """Write one HTML file with the results of a run and its rollouts; it opens with no network."""
+    _run("radrl.report.build", "build_report", run=run, out=out)

@@ -27,3 +27,13 @@ class CheckpointError(RadrlError, RuntimeError):
 
 class NoSignal(RadrlError, RuntimeError):
     """Nothing left to learn from: no group of rollouts has any spread in its outcome (exit code 3)."""
+
+
+class Interrupted(Exception):
+    """The user or the scheduler asked a run to stop, and everything is saved. Not an error."""
+
+    def __init__(self, signal_number: int, step: int) -> None:
+        super().__init__(signal_number, step)
+        self.signal_number = signal_number
+        self.step = step
+        """Last step that is saved."""

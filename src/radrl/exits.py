@@ -4,8 +4,7 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 
-from radrl.errors import NoSignal, RadrlError
-from radrl.run import Interrupted
+from radrl.errors import Interrupted, NoSignal, RadrlError
 
 DONE = 0
 CHECK_FAILED = 1

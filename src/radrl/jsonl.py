@@ -10,10 +10,16 @@ from radrl.errors import DataError
 
 def read_jsonl(path: Path) -> Iterator[dict[str, object]]:
     """Yield the records of a file, in order. A line that is no JSON object is a DataError naming file and line."""
-    with path.open(encoding="utf-8") as file:
+    for _, record in numbered_jsonl(path):
+        yield record
+
+
+def numbered_jsonl(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
+    """Yield the records of a file with their line numbers, from 1."""
+    with path.open(encoding="utf-8-sig") as file:
         for number, line in enumerate(file, start=1):
             if line.strip():
-                yield _parse(line, path=path, number=number)
+                yield number, _parse(line, path=path, number=number)
 
 
 def append_jsonl(path: Path, records: Sequence[Mapping[str, object]]) -> None:

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 import psutil
 import torch
 
-from radrl.errors import CheckpointError, ConfigError
+from radrl.errors import CheckpointError, ConfigError, Interrupted
 from radrl.jsonl import append_jsonl, cut_after_step
 
 log = logging.getLogger(__name__)
@@ -58,15 +58,6 @@ class Progress(Protocol):
     def update(self, step: int, metrics: Mapping[str, float]) -> None:
         """Show that a step is done."""
         ...
-
-
-class Interrupted(Exception):
-    """The user or the scheduler asked the run to stop; everything is saved."""
-
-    def __init__(self, signal_number: int, step: int) -> None:
-        super().__init__(signal_number, step)
-        self.signal_number = signal_number
-        self.step = step
 
 
 @dataclass(slots=True)

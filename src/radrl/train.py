@@ -3,12 +3,10 @@
 import contextlib
 import logging
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import torch
-
+from radrl.compat import quiet_transformers
 from radrl.config.check import check, check_image_tokens
 from radrl.config.load import Loaded, load_config
 from radrl.config.schema import Config, RewardConfig, StageConfig
@@ -48,17 +46,19 @@ def run_folder(config: Config) -> Path:
 
 def train_from(args: Sequence[str]) -> Path:
     """Run reinforcement learning as `config=FILE` and `key=value` arguments say. Returns the run's folder."""
-    return run_training(_read(args), command=["radrl", "train", *args])
+    loaded = _read(args)
+    return run_training(loaded.config, command=["radrl", "train", *args], origins=loaded.origins)
 
 
 def sft_from(args: Sequence[str]) -> Path:
     """Run the supervised warm-up as `config=FILE` and `key=value` arguments say. Returns the run's folder."""
-    return run_warm_up(_read(args), command=["radrl", "sft", *args])
+    loaded = _read(args)
+    return run_warm_up(loaded.config, command=["radrl", "sft", *args], origins=loaded.origins)
 
 
-def run_training(config: Config, *, command: Sequence[str]) -> Path:
+def run_training(config: Config, *, command: Sequence[str], origins: Mapping[str, str] | None = None) -> Path:
     """Train the policy by reinforcement, stage by stage; resumes when the run's folder holds a checkpoint."""
-    check(config, paths=True)
+    check(config, paths=True, origins=origins)
     _check_rubrics(config)
     adapter = open_model(config)
     curriculum = build_curriculum(config, adapter)
@@ -84,9 +84,9 @@ def run_training(config: Config, *, command: Sequence[str]) -> Path:
     return run.folder
 
 
-def run_warm_up(config: Config, *, command: Sequence[str]) -> Path:
+def run_warm_up(config: Config, *, command: Sequence[str], origins: Mapping[str, str] | None = None) -> Path:
     """Fit the policy to the reference traces; resumes when the run's folder holds a checkpoint."""
-    check(config, paths=True)
+    check(config, paths=True, supervised=True, origins=origins)
     adapter = open_model(config)
     samples = load_samples(config.data.train_files, config.data)
     lessons = [
@@ -109,33 +109,21 @@ def run_warm_up(config: Config, *, command: Sequence[str]) -> Path:
 
 def open_model(config: Config) -> ModelAdapter:
     """Load the policy's starting weights onto the device that the configuration names."""
+    quiet_transformers()
     model = config.worker.actor.model
-    device = pick_device(config.trainer.device)
-    dtype = {"float32": torch.float32, "bfloat16": torch.bfloat16}.get(
-        config.trainer.dtype, torch.bfloat16 if device.type == "cuda" else torch.float32
-    )
     adapter = load_adapter(
-        Path(model.model_path),
-        tokenizer_path=None if model.tokenizer_path is None else Path(model.tokenizer_path),
-        device=device,
-        dtype=dtype,
+        model.model_path,
+        device=config.trainer.device,
+        dtype=config.trainer.dtype,
         min_pixels=config.data.min_pixels,
         max_pixels=config.data.max_pixels,
         chat_template=config.data.override_chat_template,
+        tokenizer_path=model.tokenizer_path,
         trust_remote_code=model.trust_remote_code,
         freeze_vision_tower=model.freeze_vision_tower,
     )
     check_image_tokens(config, pixels_per_token=adapter.family.pixels_per_token)
     return adapter
-
-
-def pick_device(name: str) -> torch.device:
-    """The device a name stands for; `auto` is the GPU where there is one."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("trainer.device is cuda, but torch sees no GPU here. Set trainer.device=cpu or auto.")
-    return torch.device(name)
 
 
 def render_prompts(samples: Sequence[Sample], adapter: ModelAdapter, config: Config) -> list[Prompt]:
@@ -221,11 +209,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     return guarded(train_from, list(sys.argv[1:] if argv is None else argv))
 
 
-def _read(args: Sequence[str]) -> Config:
-    loaded: Loaded[Config] = load_config(Config, args)
+def _read(args: Sequence[str]) -> Loaded[Config]:
+    loaded = load_config(Config, args)
     for warning in loaded.warnings:
         log.warning("%s", warning)
-    return loaded.config
+    return loaded
 
 
 def _check_rubrics(config: Config) -> None:
@@ -250,7 +238,7 @@ def _build_stage(stage: StageConfig, number: int, prompts: Sequence[Prompt], con
         )
     return Stage(
         name=stage.name,
-        prompts=PromptStream(chosen, seed=config.trainer.seed + number, shuffle=config.data.shuffle, kinds=kinds),
+        prompts=PromptStream(chosen, seed=config.trainer.seed + number, shuffle=config.data.shuffle, kinds=kinds, kind_of=lambda prompt: prompt.sample.kind),
         rubric=_rubric(stage.rewards or config.rewards, config),
         max_response_length=stage.max_response_length or config.data.max_response_length,
         num_steps=budget_in_steps(

@@ -181,6 +181,7 @@ def describe(collected: Collected, batch: Batch, stage: Stage) -> Mapping[str, f
     no_signal = [len({rollout.reward.total for rollout in group.rollouts}) == 1 for group in collected.groups]
     return {
         **reward_metrics(collected.groups),
+        **stage.rubric.gate.metrics(),
         **stage_metrics(stage),
         **spread("critic/score", batch.rewards),
         **spread("critic/advantages", batch.advantages),

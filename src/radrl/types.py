@@ -13,6 +13,9 @@ from typing import Literal
 
 from radrl.errors import RewardError
 
+IMAGE_MARK = "<image>"
+"""Where a radiograph stands in a question."""
+
 
 class AnswerKind(StrEnum):
     """How the text of a final answer is to be read."""

@@ -1,11 +1,11 @@
 """Every knob of training, once: its type, unit, default and one sentence.
 
-The tree is CX-Mind's (`data`, `algorithm`, `worker`, `trainer`) plus `rewards` and `curriculum`; the defaults are ours and
-run on one machine. Sections are frozen and never write into each other.
+The tree is CX-Mind's (`data`, `algorithm`, `worker`, `trainer`) plus `rewards` and `curriculum`; the defaults are ours
+and run on one machine. Sections are frozen and never write into each other.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, get_origin
+from typing import Annotated, Any, Literal, cast, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -28,9 +28,10 @@ class Section(BaseModel):
         if not isinstance(values, Mapping):
             return values
         lists = {name for name, field in cls.model_fields.items() if get_origin(field.annotation) is tuple}
+        given = cast("Mapping[str, Any]", values)
         return {
             name: ((value,) if value else ()) if name in lists and isinstance(value, str) else value
-            for name, value in values.items()
+            for name, value in given.items()
         }
 
 
@@ -190,7 +191,7 @@ class RewardConfig(Section):
     weight: float = 1.0
     """Factor of the term in the total."""
     gate: Literal["always", "off", "per_sample", "ema"] = "always"
-    """When the term counts: per_sample when this rollout's outcome is right, ema while the batch's outcome holds its average."""
+    """When the term counts: per_sample if this rollout's outcome is right, ema while the batch's holds its average."""
     outcome: bool = False
     """Whether this term is the declared outcome; exactly one is."""
     kwargs: dict[str, float | int | bool | str] = {}
@@ -244,6 +245,7 @@ class StageConfig(Section):
     """One stage of the curriculum."""
 
     name: str
+    """What logs and the report call it."""
     data: StageData = StageData()
     rewards: tuple[RewardConfig, ...] = ()
     """Reward terms of this stage; the run's own when empty."""
@@ -269,7 +271,7 @@ class TrainerConfig(Section):
     """Passes over the training prompts of a run without stages."""
     max_steps: PositiveInt | None = None
     """Training steps; stands over the epochs."""
-    seed: int = 1
+    seed: NonNegativeInt = 1
     """Every random draw of the run follows from it."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where the tensors are; auto takes the GPU when there is one."""

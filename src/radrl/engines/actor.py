@@ -20,6 +20,7 @@ from radrl.engines.checkpoint import load_weights, save_weights
 from radrl.engines.optimizer import Optimizer
 from radrl.models.adapter import ModelAdapter
 from radrl.models.forward import score_completions
+from radrl.models.load import save_adapter
 from radrl.models.packing import MicroBatch, plan
 from radrl.types import Prompt
 
@@ -72,7 +73,7 @@ class PolicyActor:
         """Write weights, moments and counters; the weights also as a Hugging Face folder."""
         save_weights(folder / "state", self.adapter.model, self.optimizer.adamw)
         (folder / "optimizer.json").write_text(json.dumps(self.optimizer.state_dict()), encoding="utf-8")
-        self.adapter.save(folder / "huggingface")
+        save_adapter(self.adapter, folder / "huggingface")
 
     def load(self, folder: Path) -> None:
         """Take over what `save` wrote."""

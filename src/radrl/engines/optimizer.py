@@ -57,6 +57,13 @@ class Optimizer:
             betas=self.config.betas,
             fused=True,
         )
+        # Moments exist from the start, so that a checkpoint holds the same tensors whichever parameters had a gradient.
+        for parameter in self.parameters():
+            self.adamw.state[parameter] = {
+                "step": torch.zeros((), dtype=torch.float32, device=parameter.device),
+                "exp_avg": torch.zeros_like(parameter),
+                "exp_avg_sq": torch.zeros_like(parameter),
+            }
 
     def parameters(self) -> Iterable[nn.Parameter]:
         """The parameters that learn."""

@@ -1,7 +1,5 @@
 """The policy that training must not drift from: a frozen copy of the starting weights."""
 
-import copy
-
 from jaxtyping import Float
 from torch import Tensor
 
@@ -16,8 +14,7 @@ class FrozenReference:
 
     def __init__(self, adapter: ModelAdapter, config: ActorConfig) -> None:
         self.config = config
-        self.adapter = copy.copy(adapter)
-        self.adapter.model = copy.deepcopy(adapter.model).requires_grad_(False)
+        self.adapter = adapter.frozen_copy()
 
     def logprobs(self, batch: Batch) -> Float[Tensor, "T"]:
         """Log-probability of every completion token, in nats at the batch's temperature."""

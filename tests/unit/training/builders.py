@@ -13,7 +13,8 @@ def a_sample(number: int = 0, *, kind: str = "presence", answer: str = "yes") ->
         question="Is there a left pleural effusion?",
         answer=frozenset({answer}),
         answer_kind=AnswerKind.YES_NO,
-        reference=f"<think>fluid</think><answer>{answer}</answer>",
+        reference="<think>fluid</think><answer>left pleural effusion ✅</answer>"
+        f"<think>summary</think><answer>{answer}</answer>",
         options=("left pleural effusion",),
     )
 

@@ -3,8 +3,8 @@ import json
 
 import pytest
 
-from radrl.errors import CheckpointError, ConfigError
-from radrl.run import TRACKER, Interrupted, Run, open_folder, saved_steps
+from radrl.errors import CheckpointError, ConfigError, Interrupted
+from radrl.run import TRACKER, Run, open_folder, saved_steps
 
 
 class Counter:

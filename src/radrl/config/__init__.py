@@ -1,0 +1,1 @@
+"""Configuration: the schema, how it is loaded and checked, and how it is shown."""

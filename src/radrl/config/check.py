@@ -1,0 +1,216 @@
+"""Rules that no single field can state, checked before anything is loaded. Each message says the way out."""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from radrl.config.schema import Config, RewardConfig
+from radrl.config.tree import leaves
+from radrl.errors import ConfigError
+
+
+def check(
+    config: Config,
+    *,
+    paths: bool,
+    supervised: bool = False,
+    origins: Mapping[str, str] | None = None,
+    environment: Mapping[str, str] = os.environ,
+) -> None:
+    """Raise one ConfigError that lists everything which would stop the run or spoil it.
+
+    `paths` asks whether files and folders are there. `supervised` leaves out the rules of sampling and rewards.
+    `origins` are those of `Loaded` and say where a wrong value came from.
+    """
+    say = _Quote(config, origins or {})
+    problems = [*_machine(config, say), *_tokens(config, say), *_cadence(config, say), *_environment(environment)]
+    if not supervised:
+        problems += [*_batches(config, say), *_sampling(config, say), *_outcomes(config), *_stages(config, say)]
+    if paths:
+        problems += [*_files(config, say, supervised=supervised), *_validation_files(config, say)]
+    if problems:
+        raise ConfigError("\n".join(problems))
+
+
+def check_image_tokens(config: Config, *, pixels_per_token: int) -> None:
+    """Refuse image limits under which one image alone overflows the prompt; only the loaded model knows its token size.
+
+    `pixels_per_token` is (patch x merge)^2, 784 for Qwen2.5-VL.
+    """
+    data = config.data
+    num_tokens = data.max_pixels // pixels_per_token
+    if num_tokens > data.max_prompt_length:
+        raise ConfigError(
+            f"an image of data.max_pixels = {data.max_pixels} fills {num_tokens} tokens, over data.max_prompt_length = "
+            f"{data.max_prompt_length}. Set data.max_pixels to at most {data.max_prompt_length * pixels_per_token}, "
+            "less room for the question, or raise data.max_prompt_length."
+        )
+
+
+class _Quote:
+    """Quotes a setting: key, value and origin."""
+
+    def __init__(self, config: Config, origins: Mapping[str, str]) -> None:
+        self._values = leaves(config)
+        self._origins = origins
+
+    def __call__(self, key: str) -> str:
+        origin = self._origins.get(key)
+        return f"{key} = {self._values[key]}" + (f" (from {origin})" if origin else "")
+
+
+def _machine(config: Config, say: _Quote) -> Iterator[str]:
+    trainer = config.trainer
+    if trainer.nnodes * trainer.n_gpus_per_node > 1:
+        yield (
+            f"{say('trainer.nnodes')} and {say('trainer.n_gpus_per_node')} ask for several processes, "
+            "but a run is one process on one device for now. Set both to 1."
+        )
+
+
+def _tokens(config: Config, say: _Quote) -> Iterator[str]:
+    actor = config.worker.actor
+    if actor.row_tokens > actor.micro_batch_tokens:
+        yield (
+            f"{say('worker.actor.row_tokens')} is over {say('worker.actor.micro_batch_tokens')}, "
+            "which is to hold whole rows. Lower the first or raise the second."
+        )
+    limits = [config.data.max_response_length, *(stage.max_response_length or 0 for stage in config.curriculum.stages)]
+    longest = config.data.max_prompt_length + max(limits)
+    if longest > actor.row_tokens:
+        yield (
+            f"the longest prompt and completion together, {longest} tokens, do not fit "
+            f"{say('worker.actor.row_tokens')}. Set it to {longest} or more, or lower "
+            "data.max_prompt_length or data.max_response_length."
+        )
+
+
+def _cadence(config: Config, say: _Quote) -> Iterator[str]:
+    trainer, data = config.trainer, config.data
+    for key, value, none in (
+        ("trainer.save_freq", trainer.save_freq, "-1 to save at the end only"),
+        ("trainer.save_limit", trainer.save_limit, "-1 to keep all checkpoints"),
+        ("trainer.val_freq", trainer.val_freq, "-1 to never validate"),
+        ("trainer.max_try_make_batch", trainer.max_try_make_batch, "-1 for no limit"),
+        ("data.val_max_samples", data.val_max_samples, "-1 to take all"),
+    ):
+        if value == 0 or value < -1:
+            yield f"{say(key)} means nothing. Give a number from 1, or {none}."
+    for key, wants in (
+        ("trainer.val_freq", trainer.val_freq > 0),
+        ("trainer.val_before_train", trainer.val_before_train),
+        ("trainer.val_only", trainer.val_only),
+    ):
+        if wants and not data.val_files:
+            yield f"{say(key)}, but data.val_files is empty. Name files there."
+
+
+def _environment(environment: Mapping[str, str]) -> Iterator[str]:
+    if environment.get("FREEZE_NON_VISION_PARAMS", "0").lower() not in ("", "0", "false"):
+        yield (
+            "FREEZE_NON_VISION_PARAMS (from the environment) asks to train the vision LoRA alone, for which there is "
+            "no rule yet; worker.actor.model.freeze_vision_tower is the only freeze, and holds the image encoder "
+            "instead. Unset the variable to train the other weights too."
+        )
+
+
+def _batches(config: Config, say: _Quote) -> Iterator[str]:
+    rollout, update = config.data.rollout_batch_size, config.worker.actor.global_batch_size
+    if rollout % update:
+        yield (
+            f"{say('data.rollout_batch_size')} is not a multiple of {say('worker.actor.global_batch_size')}. "
+            f"Set the second to a divisor of the first, such as {rollout}."
+        )
+
+
+def _sampling(config: Config, say: _Quote) -> Iterator[str]:
+    rollout, algorithm = config.worker.rollout, config.algorithm
+    if rollout.n < 2:
+        yield (
+            f"{say('worker.rollout.n')}, but {say('algorithm.adv_estimator')} compares "
+            "the completions of a group. Set worker.rollout.n to 2 or more; 8 is usual."
+        )
+    if rollout.top_p != 1:
+        yield (
+            f"{say('worker.rollout.top_p')} would truncate the distribution that rollouts are drawn from "
+            "and bias the ratio. Set worker.rollout.top_p=1."
+        )
+    if rollout.top_k != -1:
+        yield (
+            f"{say('worker.rollout.top_k')} would truncate the distribution that rollouts are drawn from "
+            "and bias the ratio. Set worker.rollout.top_k=-1."
+        )
+    if algorithm.filter_low >= algorithm.filter_high:
+        yield (
+            f"{say('algorithm.filter_low')} is not below {say('algorithm.filter_high')}, "
+            "so no group could be kept. Lower the first."
+        )
+
+
+def _outcomes(config: Config) -> Iterator[str]:
+    named = {"rewards": config.rewards}
+    for index, stage in enumerate(config.curriculum.stages):
+        if stage.rewards:
+            named[f"curriculum.stages.{index}.rewards"] = stage.rewards
+    for key, rewards in named.items():
+        outcomes = [reward.name for reward in rewards if reward.outcome]
+        if len(outcomes) != 1:
+            yield (
+                f"{key} declares {len(outcomes)} outcomes ({_names(rewards)}), but filters, gates and validation look "
+                "at exactly one. Set `outcome: true` on the entry that scores the final answer, and on no other."
+            )
+
+
+def _stages(config: Config, say: _Quote) -> Iterator[str]:
+    names = [stage.name for stage in config.curriculum.stages]
+    for index, stage in enumerate(config.curriculum.stages):
+        key = f"curriculum.stages.{index}"
+        if (stage.epochs is None) == (stage.steps is None):
+            given = "neither epochs nor steps" if stage.epochs is None else "both epochs and steps"
+            yield f"{key} ({stage.name}) has {given}. Give exactly one of them."
+        if stage.name in names[:index]:
+            yield f"{say(f'{key}.name')} is the name of an earlier stage too. Give each stage its own."
+
+
+def _files(config: Config, say: _Quote, *, supervised: bool) -> Iterator[str]:
+    data, model = config.data, config.worker.actor.model
+    stages = () if supervised else config.curriculum.stages
+    if not data.train_files and not (stages and all(stage.data.train_files for stage in stages)):
+        yield "data.train_files is empty. Name the files to train on, such as data.train_files=train.jsonl."
+    yield from _missing("data.train_files", data.train_files, say)
+    for index, stage in enumerate(stages):
+        yield from _missing(f"curriculum.stages.{index}.data.train_files", stage.data.train_files, say)
+    if not model.model_path:
+        yield (
+            "worker.actor.model.model_path is empty. Name a Hugging Face folder; "
+            "`radrl tiny --out DIR` builds a small one."
+        )
+    elif not Path(model.model_path).exists() and not _may_be_hub_name(model.model_path):
+        yield f"{say('worker.actor.model.model_path')} does not exist. Name an existing folder."
+    yield from _missing("worker.actor.model.tokenizer_path", _one(model.tokenizer_path), say)
+    yield from _missing("data.image_dir", _one(data.image_dir), say)
+    yield from _missing("data.format_prompt", _one(data.format_prompt), say)
+    yield from _missing("trainer.load_checkpoint_path", _one(config.trainer.load_checkpoint_path), say)
+
+
+def _validation_files(config: Config, say: _Quote) -> Iterator[str]:
+    yield from _missing("data.val_files", config.data.val_files, say)
+
+
+def _missing(key: str, files: tuple[str, ...], say: _Quote) -> Iterator[str]:
+    for file in files:
+        if not Path(file).exists():
+            yield f"{say(key)}: {file} does not exist. Correct the path; relative ones start from {Path.cwd()}."
+
+
+def _one(path: str | None) -> tuple[str, ...]:
+    return () if path is None else (path,)
+
+
+def _may_be_hub_name(name: str) -> bool:
+    """`owner/model` may be on the hub; anything that looks more like a path may not."""
+    return name.count("/") == 1 and not name.startswith((".", "/", "~")) and not Path(name).parent.exists()
+
+
+def _names(rewards: tuple[RewardConfig, ...]) -> str:
+    return ", ".join(reward.name for reward in rewards) or "no rewards"

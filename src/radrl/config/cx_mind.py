@@ -1,0 +1,289 @@
+"""CX-Mind's configuration keys that are called otherwise here, or have no effect."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from radrl.config.seeds import (
+    SeedKey,
+    Settings,
+    chosen,
+    has_unknown_logger,
+    known_loggers,
+    refused_unless,
+    renamed,
+    without_effect,
+)
+
+_SHARDING = "one process holds the whole model"
+_NO_CRITIC = "grpo has no critic"
+_VLLM = "it tunes vLLM, and the native sampler draws the completions"
+_BY_TOKENS = "worker.actor.micro_batch_tokens bounds a pass by its tokens"
+_GAE = "only the gae estimator uses it"
+
+_FORMAT: Mapping[str, object] = {"name": "format", "weight": 0.1}
+_REWARD_FUNCTIONS: Mapping[str, tuple[Mapping[str, object], ...]] = {
+    "closeQA+think+ans": (
+        _FORMAT,
+        {"name": "answer_option", "weight": 0.9, "outcome": True},
+        {"name": "step_correctness", "weight": 0.5, "gate": "ema"},
+    ),
+    "openQA+think+ans": (
+        _FORMAT,
+        {"name": "answer_f1", "weight": 0.9, "outcome": True},
+        {"name": "step_correctness", "weight": 0.2, "gate": "ema"},
+    ),
+}
+"""CX-Mind's reward file -> our terms with its weights. Its similarity of thoughts (BLEU, ROUGE) has no term here."""
+
+
+def _reward_function(value: Any) -> Settings:
+    stem = Path(str(value).partition(":")[0]).stem
+    known = _REWARD_FUNCTIONS.get({"closeQA": "closeQA+think+ans", "openQA": "openQA+think+ans"}.get(stem, stem))
+    if known is None:
+        raise ValueError(
+            f"only {' and '.join(f'{name}.py' for name in _REWARD_FUNCTIONS)} have a counterpart; leave the key out "
+            "and name registered rewards under `rewards: [{name, weight, gate, outcome}]`"
+        )
+    return {"rewards": [dict(term) for term in known]}
+
+
+def _no_reference(value: Any) -> Settings:
+    return {"algorithm.kl_coef": 0.0} if value else {}
+
+
+CX_MIND: tuple[SeedKey, ...] = (
+    # data
+    SeedKey(key="data.seed", example=1, becomes=renamed("trainer.seed"), note="one seed serves the whole run"),
+    SeedKey(
+        key="data.val_batch_size",
+        example=-1,
+        becomes=without_effect,
+        applies=lambda value: value in (-1, None),
+        note="validation always takes all questions, so many at a time",
+    ),
+    SeedKey(key="data.video_key", example="videos", becomes=without_effect, note="videos are not read"),
+    SeedKey(key="data.video_fps", example=2.0, becomes=without_effect, note="videos are not read"),
+    SeedKey(
+        key="data.mini_rollout_batch_size",
+        example=64,
+        becomes=without_effect,
+        note="each sampling round takes as many prompts as the batch still lacks",
+    ),
+    SeedKey(
+        key="data.filter_overlong_prompts_workers",
+        example=16,
+        becomes=without_effect,
+        note="one process reads the data",
+    ),
+    # algorithm
+    SeedKey(
+        key="algorithm.disable_kl",
+        example=True,
+        becomes=_no_reference,
+        note="a KL coefficient of 0 does without the reference model",
+    ),
+    SeedKey(
+        key="algorithm.use_kl_loss",
+        example=True,
+        becomes=without_effect,
+        note="the KL term is always in the loss, never in the reward, and algorithm.kl_coef weighs it",
+    ),
+    SeedKey(
+        key="algorithm.kl_type",
+        example="fixed",
+        becomes=refused_unless(
+            "fixed", way_out="the coefficient is fixed; leave the key out and choose algorithm.kl_coef"
+        ),
+        note="the coefficient is fixed",
+    ),
+    SeedKey(key="algorithm.kl_horizon", example=10000, becomes=without_effect, note="the coefficient is fixed"),
+    SeedKey(key="algorithm.kl_target", example=0.1, becomes=without_effect, note="the coefficient is fixed"),
+    SeedKey(
+        key="algorithm.filter_key",
+        example="overall",
+        becomes=without_effect,
+        note="groups are kept or dropped by the declared outcome, the entry of `rewards` with `outcome: true`",
+    ),
+    SeedKey(key="algorithm.gamma", example=1.0, becomes=without_effect, note=_GAE),
+    SeedKey(key="algorithm.lam", example=1.0, becomes=without_effect, note=_GAE),
+    # actor
+    SeedKey(
+        key="worker.actor.fsdp.torch_dtype",
+        example="bf16",
+        becomes=chosen(
+            "trainer.dtype",
+            {"bf16": "bfloat16", "bfloat16": "bfloat16", "fp32": "float32", "float32": "float32"},
+        ),
+        note="type of the policy's weights",
+    ),
+    SeedKey(key="worker.actor.fsdp*", example={"enable_full_shard": True}, becomes=without_effect, note=_SHARDING),
+    SeedKey(key="worker.actor.offload*", example={"offload_params": True}, becomes=without_effect, note=_SHARDING),
+    SeedKey(key="worker.actor.strategy", example="fsdp", becomes=without_effect, note=_SHARDING),
+    SeedKey(key="worker.actor.ulysses*", example=1, becomes=without_effect, note=_SHARDING),
+    SeedKey(key="worker.actor.tensor_parallel*", example=1, becomes=without_effect, note=_SHARDING),
+    SeedKey(
+        key="worker.actor.micro_batch_size_per_device_for_update", example=10, becomes=without_effect, note=_BY_TOKENS
+    ),
+    SeedKey(
+        key="worker.actor.micro_batch_size_per_device_for_experience",
+        example=16,
+        becomes=without_effect,
+        note=_BY_TOKENS,
+    ),
+    SeedKey(
+        key="worker.actor.padding_free",
+        example=True,
+        becomes=without_effect,
+        note="sequences are always packed, never padded",
+    ),
+    SeedKey(
+        key="worker.actor.use_torch_compile",
+        example=True,
+        becomes=without_effect,
+        note="nothing is compiled ahead of time",
+    ),
+    SeedKey(
+        key="worker.actor.model.enable_gradient_checkpointing",
+        example=True,
+        becomes=without_effect,
+        note="worker.actor.micro_batch_tokens bounds the memory of a pass",
+    ),
+    SeedKey(
+        key="worker.actor.model.override_config*",
+        example={},
+        becomes=refused_unless(
+            {}, way_out="the model is built as its own config.json says; edit that file and leave the key out"
+        ),
+        note="the model is built as its own config.json says",
+    ),
+    SeedKey(
+        key="worker.actor.optim.strategy",
+        example="adamw",
+        becomes=without_effect,
+        note="the optimizer is AdamW with float32 state",
+    ),
+    SeedKey(
+        key="worker.actor.optim.warmup_style",
+        example="cosine",
+        becomes=chosen(
+            "worker.actor.optim.lr_schedule", {"constant": "constant", "cosine": "cosine", "linear": "linear"}
+        ),
+        note="shape of the learning rate after the warm-up",
+    ),
+    SeedKey(
+        key="worker.actor.optim.min_lr_ratio",
+        example=None,
+        becomes=without_effect,
+        applies=lambda value: value is None,
+        note="a decaying schedule ends at our default",
+    ),
+    SeedKey(
+        key="worker.actor.optim.training_steps",
+        example=-1,
+        becomes=without_effect,
+        note="the number of steps follows from the stages",
+    ),
+    # rollout
+    SeedKey(
+        key="worker.rollout.name",
+        example="vllm",
+        becomes=lambda _: {"worker.rollout.name": "native"},
+        applies=lambda value: value in ("vllm", "sglang", "hf"),
+        note="the sampler that needs nothing but transformers",
+    ),
+    SeedKey(key="worker.rollout.seed", example=1, becomes=without_effect, note="every draw follows from trainer.seed"),
+    SeedKey(key="worker.rollout.tensor_parallel_size", example=2, becomes=without_effect, note=_SHARDING),
+    SeedKey(key="worker.rollout.gpu_memory_utilization", example=0.6, becomes=without_effect, note=_VLLM),
+    SeedKey(key="worker.rollout.enforce_eager", example=False, becomes=without_effect, note=_VLLM),
+    SeedKey(key="worker.rollout.enable_chunked_prefill", example=False, becomes=without_effect, note=_VLLM),
+    SeedKey(key="worker.rollout.max_num_batched_tokens", example=8192, becomes=without_effect, note=_VLLM),
+    SeedKey(key="worker.rollout.max_model_len", example=8192, becomes=without_effect, note=_VLLM),
+    SeedKey(key="worker.rollout.limit_images", example=0, becomes=without_effect, note=_VLLM),
+    SeedKey(
+        key="worker.rollout.dtype",
+        example="bf16",
+        becomes=without_effect,
+        note="the sampler shares the policy's weights",
+    ),
+    SeedKey(
+        key="worker.rollout.ignore_eos",
+        example=False,
+        becomes=refused_unless(False, way_out="a completion ends with its end-of-sequence token; leave the key out"),
+        note="a completion ends with its end-of-sequence token",
+    ),
+    SeedKey(key="worker.rollout.disable_log_stats", example=True, becomes=without_effect, note=_VLLM),
+    SeedKey(
+        key="worker.rollout.disable_tqdm", example=False, becomes=without_effect, note="one progress bar shows the run"
+    ),
+    SeedKey(
+        key="worker.rollout.val_override_config.top_p",
+        example=0.95,
+        becomes=without_effect,
+        note="validation draws from the whole distribution, or greedily",
+    ),
+    # other roles
+    SeedKey(key="worker.hybrid_engine", example=True, becomes=without_effect, note=_SHARDING),
+    SeedKey(key="worker.critic*", example={"strategy": "fsdp"}, becomes=without_effect, note=_NO_CRITIC),
+    SeedKey(
+        key="worker.ref*",
+        example={"offload": {"offload_params": False}},
+        becomes=without_effect,
+        note="the reference is held as the policy is",
+    ),
+    # reward
+    SeedKey(
+        key="worker.reward.reward_function",
+        example="./examples/reward_function/closeQA+think+ans.py:compute_score",
+        becomes=_reward_function,
+        fallbacks=frozenset({"rewards"}),
+        note="registered rewards under `rewards` stand for a reward file; the similarity of thoughts is not rewarded",
+    ),
+    SeedKey(
+        key="worker.reward.reward_function_kwargs.ema_alpha",
+        example=0.2,
+        becomes=renamed("worker.reward.gate.alpha"),
+        note="weight of the newest batch in the gate's average",
+    ),
+    SeedKey(
+        key="worker.reward.reward_function_kwargs.ema_margin",
+        example=0.0,
+        becomes=renamed("worker.reward.gate.margin"),
+        note="how far above its average the outcome opens the gate",
+    ),
+    SeedKey(
+        key="worker.reward.reward_function_kwargs*",
+        example={"format_weight": 0.1},
+        becomes=without_effect,
+        note="each entry of `rewards` has its own `weight` and `kwargs`",
+    ),
+    SeedKey(
+        key="worker.reward.reward_type",
+        example="batch",
+        becomes=without_effect,
+        note="one rubric scores every completion",
+    ),
+    SeedKey(
+        key="worker.reward.skip_special_tokens",
+        example=True,
+        becomes=without_effect,
+        note="rewards never see special tokens",
+    ),
+    SeedKey(key="worker.reward.num_cpus", example=1, becomes=without_effect, note=_SHARDING),
+    # trainer
+    SeedKey(key="trainer.critic_warmup", example=0, becomes=without_effect, note=_NO_CRITIC),
+    SeedKey(
+        key="trainer.val_generations_to_log",
+        example=1,
+        becomes=without_effect,
+        note="completions.jsonl holds every completion",
+    ),
+    SeedKey(
+        key="trainer.logger",
+        example=["console", "wandb"],
+        becomes=known_loggers,
+        applies=has_unknown_logger,
+        note="metrics.jsonl and the progress bar are always there",
+    ),
+)
+"""Keys not listed keep their names."""

@@ -1,0 +1,251 @@
+"""ms-swift's GRPO arguments, as CheX-Phi4MM's scripts give them, and what they are called here."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from radrl.config.seeds import (
+    SeedKey,
+    Settings,
+    chosen,
+    known_loggers,
+    listed,
+    refused_unless,
+    renamed,
+    without_effect,
+)
+
+_PROMPTS = "give data.rollout_batch_size and worker.actor.global_batch_size, in prompts"
+_ENGINE = "the native sampler draws the completions in the same process"
+_MEMORY = "worker.actor.micro_batch_tokens bounds the memory of a pass"
+_VISION_ONLY = (
+    "only worker.actor.model.freeze_vision_tower can hold weights so far; leave the argument out to train the rest"
+)
+
+_REWARD_FUNCS: Mapping[str, Mapping[str, object]] = {
+    "external_r1v_acc": {"name": "answer_f1", "outcome": True},
+    "external_kg_jac": {"name": "graph_jaccard"},
+    "format": {"name": "format"},
+}
+"""Theirs -> our corrected term. Any overlap with the gold set earned the whole point there; here it is the set's F1."""
+
+
+def _both_clips(value: Any) -> Settings:
+    return {"worker.actor.clip_ratio_low": value, "worker.actor.clip_ratio_high": value}
+
+
+def _dynamic_sample(value: Any) -> Settings:
+    if not value:
+        return {"algorithm.online_filtering": False}
+    return {"algorithm.online_filtering": True, "algorithm.filter_min_std": 0.06}
+
+
+def _reward_funcs(value: Any) -> Settings:
+    names = [str(name) for name in listed(value)]
+    unknown = [name for name in names if name not in _REWARD_FUNCS]
+    if unknown:
+        raise ValueError(
+            f"{unknown[0]!r} has no counterpart ({', '.join(_REWARD_FUNCS)} have); leave the argument out and name "
+            "registered rewards under `rewards: [{name, weight, gate, outcome}]`"
+        )
+    return {"rewards": [dict(_REWARD_FUNCS[name]) for name in names]}
+
+
+def _reward_weights(value: Any) -> Settings:
+    return {f"rewards.{index}.weight": float(weight) for index, weight in enumerate(listed(value))}
+
+
+def _max_steps(value: Any) -> Settings:
+    return {"trainer.max_steps": None if value == -1 else value}
+
+
+def _tries(value: Any) -> Settings:
+    return {"trainer.max_try_make_batch": value + 1}
+
+
+MS_SWIFT: tuple[SeedKey, ...] = (
+    # model and data
+    SeedKey(key="model", example="out/sft", becomes=renamed("worker.actor.model.model_path"), note="starting weights"),
+    SeedKey(key="dataset", example="train.json", becomes=renamed("data.train_files"), note="set data.layout too"),
+    SeedKey(key="val_dataset", example="val.json", becomes=renamed("data.val_files"), note="set data.layout too"),
+    SeedKey(key="max_length", example=8192, becomes=renamed("data.max_prompt_length"), note="tokens, images included"),
+    SeedKey(
+        key="truncation_strategy",
+        example="left",
+        becomes=without_effect,
+        note="prompts are never cut; data.filter_overlong_prompts drops them",
+    ),
+    SeedKey(
+        key="torch_dtype",
+        example="bfloat16",
+        becomes=chosen("trainer.dtype", {"bfloat16": "bfloat16", "float32": "float32"}),
+        note="type of the policy's weights",
+    ),
+    SeedKey(
+        key="train_type",
+        example="dummy",
+        becomes=refused_unless("dummy", "full", way_out="all weights are trained; leave the argument out"),
+        note="all weights are trained",
+    ),
+    SeedKey(
+        key="freeze_vit",
+        example=True,
+        becomes=renamed("worker.actor.model.freeze_vision_tower"),
+        note="the image encoder",
+    ),
+    SeedKey(
+        key="freeze_llm",
+        example=True,
+        becomes=refused_unless(False, way_out=_VISION_ONLY),
+        note="what is trained would differ",
+    ),
+    SeedKey(
+        key="freeze_aligner",
+        example=True,
+        becomes=refused_unless(False, way_out=_VISION_ONLY),
+        note="what is trained would differ",
+    ),
+    SeedKey(
+        key="rlhf_type",
+        example="grpo",
+        becomes=refused_unless("grpo", way_out="only grpo is trained here"),
+        note="`radrl train` is GRPO",
+    ),
+    SeedKey(
+        key="model_type", example="phi4_multimodal", becomes=without_effect, note="the model's config.json says it"
+    ),
+    SeedKey(
+        key="template", example="phi4_multimodal", becomes=without_effect, note="the model's own chat template is used"
+    ),
+    # algorithm
+    SeedKey(key="num_generations", example=8, becomes=renamed("worker.rollout.n"), note="completions a prompt"),
+    SeedKey(key="max_completion_length", example=256, becomes=renamed("data.max_response_length"), note="tokens"),
+    SeedKey(key="beta", example=0.04, becomes=renamed("algorithm.kl_coef"), note="weight of the KL term in the loss"),
+    SeedKey(
+        key="epsilon",
+        example=0.2,
+        becomes=_both_clips,
+        fallbacks=frozenset({"worker.actor.clip_ratio_high"}),
+        note="both clips, unless the upper one has its own value",
+    ),
+    SeedKey(key="epsilon_high", example=0.28, becomes=renamed("worker.actor.clip_ratio_high"), note="the upper clip"),
+    SeedKey(
+        key="num_iterations", example=1, becomes=renamed("worker.actor.ppo_epochs"), note="passes over a rollout batch"
+    ),
+    SeedKey(
+        key="scale_rewards",
+        example=True,
+        becomes=renamed("algorithm.scale_advantages"),
+        note="whether the group's deviation divides",
+    ),
+    SeedKey(
+        key="dynamic_sample",
+        example=True,
+        becomes=_dynamic_sample,
+        note="the threshold of 0.06 is CheX-Phi4MM's, and applies to the declared outcome",
+    ),
+    SeedKey(
+        key="max_resample_times",
+        example=4,
+        becomes=_tries,
+        note="the first sampling counts as a try",
+    ),
+    SeedKey(
+        key="overlong_filter",
+        example=True,
+        becomes=refused_unless(False, way_out="cut completions count like any other; leave the argument out"),
+        note="cut completions count like any other",
+    ),
+    SeedKey(key="temperature", example=0.9, becomes=renamed("worker.rollout.temperature"), note="of training rollouts"),
+    SeedKey(key="top_p", example=1.0, becomes=renamed("worker.rollout.top_p"), note="must be 1 in training"),
+    SeedKey(key="top_k", example=-1, becomes=renamed("worker.rollout.top_k"), note="must be -1 in training"),
+    SeedKey(
+        key="repetition_penalty",
+        example=1.0,
+        becomes=refused_unless(1, 1.0, way_out="a penalty would bias the ratio; set it to 1"),
+        note="a penalty would bias the ratio",
+    ),
+    SeedKey(
+        key="reward_funcs",
+        example=["external_r1v_acc", "external_kg_jac"],
+        becomes=_reward_funcs,
+        fallbacks=frozenset({"rewards"}),
+        note="the corrected rules of the same intent",
+    ),
+    SeedKey(key="reward_weights", example=[1.0, 1.0], becomes=_reward_weights, note="one for each entry of `rewards`"),
+    SeedKey(
+        key="external_plugins", example="plugin.py", becomes=without_effect, note="rewards are named under `rewards`"
+    ),
+    # optimizer and length of training
+    SeedKey(key="learning_rate", example=4e-6, becomes=renamed("worker.actor.optim.lr"), note="peak"),
+    SeedKey(
+        key="warmup_ratio",
+        example=0.1,
+        becomes=renamed("worker.actor.optim.lr_warmup_ratio"),
+        note="share of all steps",
+    ),
+    SeedKey(
+        key="warmup_steps", example=10, becomes=renamed("worker.actor.optim.lr_warmup_steps"), note="optimizer steps"
+    ),
+    SeedKey(
+        key="lr_scheduler_type",
+        example="cosine",
+        becomes=chosen(
+            "worker.actor.optim.lr_schedule",
+            {"cosine": "cosine", "linear": "linear", "constant": "constant", "constant_with_warmup": "constant"},
+        ),
+        note="shape after the warm-up",
+    ),
+    SeedKey(
+        key="weight_decay", example=0.1, becomes=renamed("worker.actor.optim.weight_decay"), note="on matrices only"
+    ),
+    SeedKey(key="adam_beta1", example=0.9, becomes=renamed("worker.actor.optim.betas.0"), note="first moment"),
+    SeedKey(key="adam_beta2", example=0.95, becomes=renamed("worker.actor.optim.betas.1"), note="second moment"),
+    SeedKey(key="max_grad_norm", example=1.0, becomes=renamed("worker.actor.max_grad_norm"), note="same meaning"),
+    SeedKey(key="num_train_epochs", example=1, becomes=renamed("trainer.total_epochs"), note="of a run without stages"),
+    SeedKey(key="max_steps", example=-1, becomes=_max_steps, note="-1 means no limit there"),
+    SeedKey(key="per_device_train_batch_size", example=8, becomes=without_effect, note=_PROMPTS),
+    SeedKey(key="gradient_accumulation_steps", example=1, becomes=without_effect, note=_PROMPTS),
+    SeedKey(key="per_device_eval_batch_size", example=8, becomes=without_effect, note="give data.val_batch_size"),
+    SeedKey(key="seed", example=42, becomes=renamed("trainer.seed"), note="one seed serves the whole run"),
+    # what is written
+    SeedKey(
+        key="output_dir", example="out/grpo", becomes=renamed("trainer.save_checkpoint_path"), note="the run folder"
+    ),
+    SeedKey(
+        key="resume_from_checkpoint",
+        example="out/grpo/checkpoints/global_step_10",
+        becomes=renamed("trainer.load_checkpoint_path"),
+        note="the same command in the same folder resumes without it",
+    ),
+    SeedKey(key="save_steps", example=1000, becomes=renamed("trainer.save_freq"), note="training steps"),
+    SeedKey(key="save_total_limit", example=2, becomes=renamed("trainer.save_limit"), note="checkpoints kept"),
+    SeedKey(key="eval_steps", example=100, becomes=renamed("trainer.val_freq"), note="training steps"),
+    SeedKey(key="logging_steps", example=1, becomes=without_effect, note="every step is logged"),
+    SeedKey(
+        key="log_completions", example=True, becomes=without_effect, note="completions.jsonl holds every completion"
+    ),
+    SeedKey(key="report_to", example=["tensorboard"], becomes=known_loggers, note="metrics.jsonl is always there"),
+    # engine
+    SeedKey(key="use_vllm", example=False, becomes=without_effect, note=_ENGINE),
+    SeedKey(key="use_lmdeploy", example=False, becomes=without_effect, note=_ENGINE),
+    SeedKey(key="vllm_*", example=None, becomes=without_effect, note=_ENGINE),
+    SeedKey(key="num_infer_workers", example=1, becomes=without_effect, note=_ENGINE),
+    SeedKey(key="tensor_parallel_size", example=1, becomes=without_effect, note=_ENGINE),
+    SeedKey(key="async_generate", example=False, becomes=without_effect, note=_ENGINE),
+    SeedKey(key="sleep_level", example=0, becomes=without_effect, note=_ENGINE),
+    SeedKey(key="move_model_batches", example=None, becomes=without_effect, note=_ENGINE),
+    SeedKey(key="ds3_gather_for_generation", example=True, becomes=without_effect, note=_ENGINE),
+    SeedKey(key="offload_*", example=False, becomes=without_effect, note=_MEMORY),
+    SeedKey(key="gc_collect_after_offload", example=False, becomes=without_effect, note=_MEMORY),
+    SeedKey(key="mini_batch_size", example=None, becomes=without_effect, note=_MEMORY),
+    SeedKey(key="gradient_checkpointing*", example=True, becomes=without_effect, note=_MEMORY),
+    SeedKey(key="attn_impl", example="flash_attn", becomes=without_effect, note="attention is PyTorch's own"),
+    SeedKey(key="deepspeed", example="zero2", becomes=without_effect, note="one process holds the whole model"),
+    SeedKey(key="dataloader_num_workers", example=4, becomes=without_effect, note="one process reads the data"),
+    SeedKey(
+        key="multi_turn_func",
+        example="calculator",
+        becomes=refused_unless(way_out="a completion is one turn; leave the argument out"),
+        note="a completion is one turn",
+    ),
+)

@@ -1,0 +1,21 @@
+"""`radrl config`: what a command would run with, and where each value came from."""
+
+import logging
+import sys
+from collections.abc import Sequence
+
+from radrl.config.check import check
+from radrl.config.load import load_config
+from radrl.config.schema import Config
+from radrl.config.show import show
+
+log = logging.getLogger(__name__)
+
+
+def show_from(args: Sequence[str]) -> None:
+    """Print the resolved tree. Rules across fields are checked, files are not."""
+    loaded = load_config(Config, args)
+    for warning in loaded.warnings:
+        log.warning("%s", warning)
+    check(loaded.config, paths=False, origins=loaded.origins)
+    sys.stdout.write(show(loaded))

@@ -1,0 +1,72 @@
+"""CX-Mind rows: a prompt with `<image>` marks, image paths, and the whole reference trace as the answer.
+
+Its evaluation files hold the two texts as turns of `messages` instead.
+"""
+
+from radrl.answers import canonical_answer
+from radrl.config.schema import DataConfig
+from radrl.data.adapters import fields
+from radrl.data.sources import Row
+from radrl.errors import DataError
+from radrl.text import final_answer, parse_trace
+from radrl.types import AnswerKind, Sample
+
+KNOWN = ("id", "patient_id", "study_id", "kind", "answer_kind", "options", "answer_set", "triplets", "boxes", "twin_id")
+"""Optional fields that mean the same in every row form."""
+
+
+def to_sample(row: Row, config: DataConfig) -> Sample:
+    """Read one row. Raises DataError naming file, line and field.
+
+    Where `answer_set` is missing the gold answer is the reference's own last answer; where `kind` is missing a row
+    whose answer is an option (or yes or no) is `closed` and any other `open`. A row without an id is named by its
+    place; one without a patient stands for a patient of its own.
+    """
+    if row.objects("videos"):
+        row.refuse("videos", row.fields["videos"], "empty; videos are not read")
+    question, reference = _texts(row, config)
+    options = row.texts("options")
+    given = _given_answer(row, reference)
+    kind = fields.answer_kind(row, given, options=options)
+    answer = canonical_answer(frozenset(given), kind=kind, options=options)
+    if answer is None:
+        raise DataError(
+            f"{row.origin}: the answer {list(given)} cannot be read as {kind.value}. Correct it, or give answer_kind "
+            f"(one of {', '.join(AnswerKind)}) and options."
+        )
+    pictures = fields.images(row, row.texts(config.image_key), field=config.image_key, config=config)
+    sample_id = row.optional_text("id") or f"{row.file.stem}-{row.line}"
+    own = {config.prompt_key, config.answer_key, config.image_key, "videos", "messages", *KNOWN}
+    return Sample(
+        id=sample_id,
+        patient_id=row.optional_text("patient_id") or sample_id,
+        kind=row.optional_text("kind") or ("closed" if kind is not AnswerKind.SET else "open"),
+        question=fields.marked(question, num_images=len(pictures), row=row),
+        images=pictures,
+        answer=answer,
+        answer_kind=kind,
+        reference=reference,
+        options=options,
+        triplets=fields.triplets(row),
+        boxes=fields.boxes(row),
+        study_id=row.optional_text("study_id"),
+        twin_id=row.optional_text("twin_id"),
+        columns={name: value for name, value in row.fields.items() if name not in own},
+        origin=row.origin,
+    )
+
+
+def _texts(row: Row, config: DataConfig) -> tuple[str, str]:
+    """Question and reference."""
+    if config.prompt_key not in row.fields and "messages" in row.fields:
+        return fields.turn(row, "user"), fields.turn(row, "assistant")
+    prompt = row.text(config.prompt_key, setting="data.prompt_key")
+    return prompt, row.text(config.answer_key, setting="data.answer_key")
+
+
+def _given_answer(row: Row, reference: str) -> tuple[str, ...]:
+    """`answer_set` where there is one, else the last answer of the reference, or all of a reference without tags."""
+    if row.fields.get("answer_set") is not None:
+        return row.texts("answer_set")
+    final = final_answer(parse_trace(reference))
+    return (reference if final is None else final,)

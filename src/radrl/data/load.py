@@ -1,0 +1,68 @@
+"""Samples from files."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import jinja2
+
+from radrl.config.schema import DataConfig
+from radrl.data.adapters import chex_phi4mm, cx_mind
+from radrl.data.sources import Row, read_rows
+from radrl.errors import ConfigError, DataError
+from radrl.types import IMAGE_MARK, Sample
+
+ADAPTERS: Mapping[str, Callable[[Row, DataConfig], Sample]] = {
+    "cx_mind": cx_mind.to_sample,
+    "chex_phi4mm": chex_phi4mm.to_sample,
+}
+"""Layout name -> what reads a row of it."""
+
+
+def load_samples(files: Sequence[str], config: DataConfig) -> list[Sample]:
+    """Read every row of the files, in order, the format prompt around each question.
+
+    Every image is opened and hashed. Raises DataError for the first bad row, and for an id that stands twice.
+    """
+    adapter = ADAPTERS[config.layout]
+    wrap = _format_prompt(config.format_prompt)
+    samples: list[Sample] = []
+    origins: dict[str, str] = {}
+    for file in files:
+        for row in read_rows(Path(file)):
+            sample = wrap(adapter(row, config))
+            if sample.id in origins:
+                raise DataError(
+                    f"{sample.origin}: the id {sample.id!r} stands already at {origins[sample.id]}. "
+                    "Give every row its own."
+                )
+            origins[sample.id] = sample.origin
+            samples.append(sample)
+    return samples
+
+
+def _format_prompt(file: str | None) -> Callable[[Sample], Sample]:
+    """What puts a Jinja file around a sample's question, which the file receives as `content`."""
+    if file is None:
+        return lambda sample: sample
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=False)
+    try:
+        template = environment.from_string(Path(file).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, jinja2.TemplateSyntaxError) as error:
+        raise ConfigError(f"format prompt {file} (data.format_prompt) cannot be read: {error}. Correct it.") from error
+
+    def wrap(sample: Sample) -> Sample:
+        try:
+            question = template.render(content=sample.question).strip()
+        except jinja2.TemplateError as error:
+            raise ConfigError(
+                f"format prompt {file} (data.format_prompt) fails: {error}. It gets `content`."
+            ) from error
+        if question.count(IMAGE_MARK) != len(sample.images):
+            raise ConfigError(
+                f"format prompt {file} (data.format_prompt) turns {len(sample.images)} {IMAGE_MARK} marks of "
+                f"{sample.origin} into {question.count(IMAGE_MARK)}. Let it write `content` exactly once."
+            )
+        return replace(sample, question=question)
+
+    return wrap

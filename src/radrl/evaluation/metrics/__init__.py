@@ -1,0 +1,1 @@
+"""Metrics as pure functions of what was predicted and what is true."""

@@ -1,0 +1,189 @@
+"""One completion, judged: the row that samples.jsonl keeps, and what the metrics need beside it."""
+
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from radrl.answers import canonical_answer, predicted_answer
+from radrl.errors import DataError
+from radrl.evaluation.calibration import span_confidence
+from radrl.evaluation.metrics.answers import exact
+from radrl.evaluation.metrics.graph import GraphMatch, match_graphs
+from radrl.evaluation.metrics.legacy import substring_match
+from radrl.graph.lexicon.findings import NO_FINDING
+from radrl.jsonl import append_jsonl, read_jsonl
+from radrl.rewards.graph_overlap import reasoning_graphs
+from radrl.text import Span, Trace, first_sentence, parse_trace
+from radrl.types import Completion, Sample
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvalRecord:
+    """A row of samples.jsonl.
+
+    Example: `EvalRecord(id="p0001-s1-q0", index=0, patient_id="p0001", kind="presence",
+                         question="<image>Is there a fracture?", answer=("yes",), prediction=("no",),
+                         generated_text="<think>...", correct=False, is_correct_legacy=False, parse_ok=True,
+                         token_ids=(9, 31), token_logprobs=(-0.1, -0.02), confidence=0.91)`
+    """
+
+    id: str
+    index: int
+    """Which of the question's n completions, from 0."""
+    patient_id: str
+    kind: str
+    question: str
+    answer: tuple[str, ...]
+    """Gold, canonical names, sorted; empty is `no finding`."""
+    prediction: tuple[str, ...] | None
+    """The completion's last answer, likewise; None when it could not be read."""
+    generated_text: str
+    correct: bool
+    """Prediction and gold are the same set."""
+    is_correct_legacy: bool
+    """CheX-Phi4MM's rule: a gold string occurs somewhere in the text."""
+    parse_ok: bool
+    """Whether the answer could be read; one that could not counts as wrong."""
+    token_ids: tuple[int, ...]
+    token_logprobs: tuple[float, ...]
+    """[R] nats, at the sampling temperature; at temperature 1 when greedy."""
+    confidence: float | None
+    """Exp of the mean log-probability over the answer's tokens; None when there is no answer."""
+    token_texts: tuple[str, ...] | None = None
+    """[R] text of each token, when `token_probs` asks for it."""
+
+    def to_json(self) -> dict[str, object]:
+        """As samples.jsonl holds it. `token_texts` comes with `token_probs`, both only when asked for."""
+        row: dict[str, object] = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        if self.token_texts is None:
+            del row["token_texts"]
+        else:
+            row["token_probs"] = [math.exp(logprob) for logprob in self.token_logprobs]
+        return row
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, object]) -> "EvalRecord":
+        """The record of a row that `to_json` wrote. Raises DataError naming what is missing."""
+        fields = {field.name: field for field in dataclasses.fields(cls)}
+        missing = [name for name, field in fields.items() if field.default is dataclasses.MISSING and name not in row]
+        if missing:
+            raise DataError(
+                f"field {missing[0]!r} is missing from the row of sample {row.get('id')!r}. "
+                "Read a samples.jsonl that `radrl evaluate` wrote."
+            )
+        values = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in row.items() if name in fields
+        }
+        return cls(**values)  # pyright: ignore[reportArgumentType]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A completion with everything the metrics look at."""
+
+    sample: Sample
+    record: EvalRecord
+    is_strict: bool
+    """Whether the trace is think and answer pairs and nothing else."""
+    is_truncated: bool
+    """Whether the completion ran into the length limit."""
+    graph: GraphMatch | None
+    """None for a sample without a reference graph."""
+
+    @property
+    def prediction(self) -> frozenset[str] | None:
+        """The answer as a set; None when unreadable."""
+        return None if self.record.prediction is None else frozenset(self.record.prediction)
+
+    @property
+    def gold(self) -> frozenset[str]:
+        """The gold answer as a set."""
+        return frozenset(self.record.answer)
+
+    @property
+    def file(self) -> str:
+        """Data file of the sample; empty when it does not come from one."""
+        return self.sample.origin.rpartition(":")[0]
+
+
+def judge(completion: Completion, *, token_probs: bool = False) -> Judged:
+    """Read a completion's answer and reasoning and compare them with its sample's."""
+    sample, text = completion.prompt.sample, completion.text
+    trace = parse_trace(text)
+    gold = gold_answer(sample)
+    prediction = predicted_answer(sample, text=text, trace=trace)
+    record = EvalRecord(
+        id=sample.id,
+        index=completion.index,
+        patient_id=sample.patient_id,
+        kind=sample.kind,
+        question=sample.question,
+        answer=tuple(sorted(gold)),
+        prediction=None if prediction is None else tuple(sorted(prediction)),
+        generated_text=text,
+        correct=bool(exact(prediction, gold)),
+        is_correct_legacy=substring_match(text, gold or {NO_FINDING}),
+        parse_ok=prediction is not None,
+        token_ids=completion.token_ids,
+        token_logprobs=completion.logprobs,
+        confidence=_confidence(completion, trace, is_readable=prediction is not None),
+        token_texts=completion.token_texts if token_probs else None,
+    )
+    return Judged(
+        sample=sample,
+        record=record,
+        is_strict=trace.is_strict,
+        is_truncated=completion.stop == "length",
+        graph=_match_graph(sample, text, trace),
+    )
+
+
+def gold_answer(sample: Sample) -> frozenset[str]:
+    """The sample's answer in the form that predictions are read in. Raises DataError when it cannot be read."""
+    gold = canonical_answer(sample.answer, kind=sample.answer_kind, options=sample.options)
+    if gold is None:
+        raise DataError(
+            f"the gold answer {sorted(sample.answer)} of sample {sample.id} (from {sample.origin or 'code'}) is not a "
+            f"{sample.answer_kind.value} answer that can be read. Correct the row or its answer kind."
+        )
+    return gold
+
+
+def agreement(judged: Sequence[Judged]) -> float:
+    """Share of a question's completions that give its most frequent answer; unreadable ones agree with none."""
+    answers = [one.record.prediction for one in judged]
+    readable = [answer for answer in answers if answer is not None]
+    return max((readable.count(answer) for answer in set(readable)), default=0) / len(answers)
+
+
+def write_records(path: Path, records: Iterable[EvalRecord]) -> None:
+    """Write a samples.jsonl, one row a record; a reader sees the old file or the new one, never half."""
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    unfinished.unlink(missing_ok=True)
+    append_jsonl(unfinished, [record.to_json() for record in records])
+    unfinished.replace(path)
+
+
+def read_records(path: Path) -> tuple[EvalRecord, ...]:
+    """Records of a samples.jsonl, in order."""
+    return tuple(EvalRecord.from_json(row) for row in read_jsonl(path))
+
+
+def _confidence(completion: Completion, trace: Trace, *, is_readable: bool) -> float | None:
+    span = trace.answers[-1] if trace.answers else _first_sentence_span(completion.text) if is_readable else None
+    if span is None:
+        return None
+    return span_confidence(token_texts=completion.token_texts, token_logprobs=completion.logprobs, span=span)
+
+
+def _first_sentence_span(text: str) -> Span:
+    sentence = first_sentence(text)
+    start = text.index(sentence)
+    return Span(start=start, end=start + len(sentence), text=sentence)
+
+
+def _match_graph(sample: Sample, text: str, trace: Trace) -> GraphMatch | None:
+    graphs = reasoning_graphs(sample, text, trace, extractor="rules")
+    return None if graphs is None else match_graphs(graphs[0], graphs[1], when_empty=1.0)

@@ -1,0 +1,1 @@
+"""Knowledge graphs of radiology text: extraction, canonical names and overlap."""

@@ -1,0 +1,46 @@
+"""Folding of words, so that "atelectases", "air-space" and "Effusions" meet their entries in the lexicon."""
+
+import re
+from functools import lru_cache
+
+_WORD = re.compile(r"[^\W_]+")
+
+_IRREGULAR = {
+    "apices": "apex",
+    "apexes": "apex",
+    "atelectases": "atelectasis",
+    "bullae": "bulla",
+    "diagnoses": "diagnosis",
+    "edemas": "edema",
+    "hila": "hilum",
+    "lungs": "lung",
+    "metastases": "metastasis",
+    "oedema": "edema",
+    "pneumothoraces": "pneumothorax",
+    "scolioses": "scoliosis",
+    "vertebrae": "vertebra",
+}
+
+
+@lru_cache(maxsize=65536)
+def fold_word(word: str) -> str:
+    """Lower case and singular: "Opacities" -> "opacity", "masses" -> "mass", "apices" -> "apex"."""
+    word = word.lower()
+    if word in _IRREGULAR:
+        return _IRREGULAR[word]
+    if len(word) < 4 or word.endswith(("ss", "us", "is")):
+        return word
+    if word.endswith("ies"):
+        return word[:-3] + "y"
+    if word.endswith(("sses", "xes", "shes", "ches")):
+        return word[:-2]
+    return word.removesuffix("s")
+
+
+def fold(text: str) -> str:
+    """Words of a text, folded and joined by single spaces; hyphens and punctuation are dropped.
+
+    >>> fold("Air-space opacities")
+    'air space opacity'
+    """
+    return " ".join(fold_word(word) for word in _WORD.findall(text))

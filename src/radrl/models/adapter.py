@@ -1,0 +1,199 @@
+"""One model with all that radrl asks of it, whatever its family."""
+
+import copy
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, ProcessorMixin
+
+from radrl.errors import DataError
+from radrl.models.families.family import Family
+from radrl.models.images import ImageStore, TensorCache
+from radrl.models.token_text import TokenTexts
+from radrl.types import IMAGE_MARK, ImageRef, Prompt, Sample
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """A prompt within a batch of rows of tokens."""
+
+    prompt: Prompt
+    row: int
+    offset: int
+    """Place of its first token in the row."""
+
+
+class ModelAdapter:
+    """A policy: model, tokenizer, and images that are read and encoded once.
+
+    The model stays in evaluation mode, in sampler and trainer alike: with dropout their ratio would differ from 1.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: PreTrainedModel,
+        processor: ProcessorMixin,
+        family: Family,
+        freeze_vision_tower: bool,
+        cache_bytes: int,
+    ) -> None:
+        """Pixels of images, and their features when the tower is frozen, may each take `cache_bytes`."""
+        self.model = model.eval()
+        self.processor = processor
+        self.tokenizer: PreTrainedTokenizerBase = processor.tokenizer
+        self.family = family
+        self.eos_ids = _eos_ids(model, self.tokenizer)
+        self.banned_ids = _banned_ids(self.tokenizer, eos_ids=self.eos_ids, vocab_size=len(family.head_weight))
+        self.banned: Int[Tensor, "B"] = torch.tensor(self.banned_ids, device=model.device)
+        self.token_texts = TokenTexts(self.tokenizer, silent_ids=self.tokenizer.all_special_ids)
+        self._cache_bytes = cache_bytes
+        self.images = ImageStore(target_size=family.target_size, resample=family.resample, max_bytes=cache_bytes)
+        self._features = TensorCache(max_bytes=cache_bytes) if freeze_vision_tower else None
+        if freeze_vision_tower:
+            family.vision_tower.requires_grad_(False)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.model.device
+
+    def frozen_copy(self) -> "ModelAdapter":
+        """Return a policy with the present weights that no training changes; it shares the decoded images."""
+        twin = copy.copy(self)
+        twin.model = copy.deepcopy(self.model).requires_grad_(False).eval()
+        twin.family = self.family.on(twin.model)
+        twin._features = TensorCache(max_bytes=self._cache_bytes)
+        return twin
+
+    def render(self, sample: Sample) -> Prompt:
+        """Put the question in the chat template and expand each image to its tokens.
+
+        Raises DataError when the question has not one `<image>` mark an image, or contains a special token.
+        """
+        self._check(sample)
+        text = self.tokenizer.apply_chat_template(_messages(sample), tokenize=False, add_generation_prompt=True)
+        counts = [self.family.num_image_tokens(self.images.size(ref)) for ref in sample.images]
+        pieces = str(text).split(self.family.image_token)
+        if len(pieces) != len(counts) + 1:
+            raise DataError(
+                f"sample {sample.id} ({sample.origin}): the chat template wrote {len(pieces) - 1} image tokens for "
+                f"{len(counts)} images. Set data.override_chat_template to one that writes each image part as the "
+                "model's image token."
+            )
+        expanded = pieces[0] + "".join(
+            self.family.image_token * count + piece for count, piece in zip(counts, pieces[1:], strict=True)
+        )
+        token_ids = self.tokenizer.encode(expanded, add_special_tokens=False)
+        return Prompt(sample=sample, text=str(text), token_ids=tuple(token_ids), num_image_tokens=sum(counts))
+
+    def reference_ids(self, sample: Sample) -> tuple[int, ...]:
+        """Tokens of the reference trace and the end of sequence: what supervised training learns.
+
+        Raises DataError when the reference contains a special token, which the policy never writes.
+        """
+        token_ids = self.tokenizer.encode(sample.reference, add_special_tokens=False)
+        banned = sorted(set(token_ids) & set(self.banned_ids))
+        if banned:
+            raise DataError(
+                f"sample {sample.id} ({sample.origin}): the reference contains the special token "
+                f"{self.tokenizer.convert_ids_to_tokens(banned[0])!r}. Remove it from the row."
+            )
+        return (*token_ids, self.eos_ids[0])
+
+    def positions(self, prompt: Prompt) -> Int[Tensor, "A P"]:
+        """Position of each prompt token on each of the family's axes."""
+        sizes = [self.images.size(ref) for ref in prompt.sample.images]
+        return self.family.prompt_positions(prompt.token_ids, sizes)
+
+    def embed(self, token_ids: Int[Tensor, "R N"], prompts: Sequence[Placed]) -> Float[Tensor, "R N D"]:
+        """Embeddings of the tokens, with features where the prompts have images."""
+        embeddings = self.family.embed(token_ids)
+        refs = [ref for placed in prompts for ref in placed.prompt.sample.images]
+        if not refs:
+            return embeddings
+        features = self.encode_images(refs)
+        flat = embeddings.flatten(0, 1)
+        slots = torch.tensor(
+            [
+                placed.row * token_ids.shape[1] + placed.offset + place
+                for placed in prompts
+                for place, token in enumerate(placed.prompt.token_ids)
+                if token == self.family.image_token_id
+            ],
+            device=flat.device,
+        )
+        return flat.index_copy(0, slots, torch.cat(features).to(flat.dtype)).view_as(embeddings)
+
+    def encode_images(self, refs: Sequence[ImageRef]) -> list[Float[Tensor, "_I D"]]:
+        """Features of each image, in order.
+
+        Each distinct image passes through the tower once a call, or once a run when the tower is frozen.
+        """
+        distinct = {ref.sha256: ref for ref in refs}
+        found = {} if self._features is None else self._recall(distinct)
+        missing = [ref for key, ref in distinct.items() if key not in found]
+        if missing:
+            encoded = self.family.encode_images([self.images.pixels(ref) for ref in missing])
+            found |= {ref.sha256: features for ref, features in zip(missing, encoded, strict=True)}
+            self._remember(found, missing)
+        return [found[ref.sha256] for ref in refs]
+
+    def _recall(self, keys: Iterable[str]) -> dict[str, Tensor]:
+        """Features that a frozen tower gave before."""
+        assert self._features is not None
+        found = {key: self._features.get(key) for key in keys}
+        return {key: features for key, features in found.items() if features is not None}
+
+    def _remember(self, found: dict[str, Tensor], refs: Sequence[ImageRef]) -> None:
+        if self._features is None:
+            return
+        for ref in refs:
+            self._features.put(ref.sha256, found[ref.sha256].detach().clone())
+
+    def _check(self, sample: Sample) -> None:
+        marks = sample.question.count(IMAGE_MARK)
+        if marks != len(sample.images):
+            raise DataError(
+                f"sample {sample.id} ({sample.origin}): the question has {marks} {IMAGE_MARK} marks and the row "
+                f"{len(sample.images)} images. Write one mark an image."
+            )
+        special = next((token for token in self.tokenizer.all_special_tokens if token in sample.question), None)
+        if special is not None:
+            raise DataError(
+                f"sample {sample.id} ({sample.origin}): the question contains the special token {special!r}. "
+                "Remove it from the row."
+            )
+
+
+def _messages(sample: Sample) -> list[dict[str, Any]]:
+    """One user message; a radiograph is a content part of its own."""
+    parts: list[dict[str, str]] = []
+    for number, text in enumerate(sample.question.split(IMAGE_MARK)):
+        if number:
+            parts.append({"type": "image"})
+        if text:
+            parts.append({"type": "text", "text": text})
+    return [{"role": "user", "content": parts}]
+
+
+def _eos_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> tuple[int, ...]:
+    """Tokens that end a completion, the tokenizer's own first."""
+    configured = model.generation_config.eos_token_id if model.generation_config else None
+    listed = configured if isinstance(configured, list) else [configured]
+    ids = [tokenizer.eos_token_id, *listed]
+    return tuple(dict.fromkeys(token for token in ids if token is not None))
+
+
+def _banned_ids(tokenizer: PreTrainedTokenizerBase, *, eos_ids: Sequence[int], vocab_size: int) -> tuple[int, ...]:
+    """Special tokens but the end of sequence, and rows of the embedding that no token belongs to.
+
+    An untrained policy samples image placeholders otherwise, and the next forward pass takes them for images.
+    """
+    special = {token for token in tokenizer.all_special_ids if token not in eos_ids}
+    unassigned = range(len(tokenizer), vocab_size)
+    return tuple(sorted(special | set(unassigned)))

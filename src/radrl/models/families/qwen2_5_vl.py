@@ -1,0 +1,158 @@
+"""Qwen2.5-VL: images of any size in patches, merged two by two; rotary positions in time, height and width."""
+
+import copy
+import math
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Bool, Float, Int, UInt8
+from torch import Tensor
+from torch.nn import Module
+from transformers import (
+    Cache,
+    PreTrainedTokenizerBase,
+    Qwen2_5_VLForConditionalGeneration,
+    Qwen2VLImageProcessorPil,
+)
+
+from radrl.errors import DataError
+from radrl.models.images import ImageSize
+
+MAX_ASPECT_RATIO = 200
+
+
+class Qwen25VL:
+    """The family's calls. They go to submodules that are the same from transformers 5.5 to 5.23."""
+
+    image_processor_type = Qwen2VLImageProcessorPil
+    """Which class reads the image settings of a model folder: the one on Pillow."""
+
+    def __init__(
+        self,
+        model: Qwen2_5_VLForConditionalGeneration,
+        *,
+        tokenizer: PreTrainedTokenizerBase,
+        image_processor: Qwen2VLImageProcessorPil,
+    ) -> None:
+        """Of `image_processor` only the settings are read; `patches` does the same on the device, in a few calls."""
+        self._model = model
+        self._processor = image_processor
+        self.image_token_id: int = model.config.image_token_id
+        self.image_token = str(tokenizer.convert_ids_to_tokens(self.image_token_id))
+        self.resample = int(image_processor.resample)
+        self._cell = image_processor.patch_size * image_processor.merge_size
+        mean, std = torch.tensor(image_processor.image_mean), torch.tensor(image_processor.image_std)
+        self._scale = (image_processor.rescale_factor / std).to(model.device)
+        self._shift = (mean / std).to(model.device)
+
+    @property
+    def vision_tower(self) -> Module:
+        """The image encoder with its merger."""
+        return self._model.model.visual
+
+    @property
+    def head_weight(self) -> Float[Tensor, "V D"]:
+        """Weight of the LM head."""
+        return self._model.lm_head.weight
+
+    @property
+    def pixels_per_token(self) -> int:
+        """Two by two patches."""
+        return self._cell**2
+
+    def on(self, model: Qwen2_5_VLForConditionalGeneration) -> "Qwen25VL":
+        """Return the same calls into another model of the same sizes."""
+        twin = copy.copy(self)
+        twin._model = model
+        return twin
+
+    def target_size(self, size: ImageSize) -> ImageSize:
+        """Nearest multiples of two patches, within the processor's pixel bounds."""
+        bounds = self._processor.size
+        return grid_size(size, cell=self._cell, least=bounds["shortest_edge"], most=bounds["longest_edge"])
+
+    def num_image_tokens(self, size: ImageSize) -> int:
+        """One token for two by two patches."""
+        return (size.width // self._cell) * (size.height // self._cell)
+
+    def encode_images(self, images: Sequence[UInt8[Tensor, "_H _W 3"]]) -> list[Float[Tensor, "_I D"]]:
+        """Features of each image, all in one pass of the tower."""
+        patch = self._processor.patch_size
+        patches = torch.cat([self.patches(image) for image in images])
+        grids = torch.tensor([(1, image.shape[0] // patch, image.shape[1] // patch) for image in images])
+        features = self._model.model.visual(patches, grid_thw=grids.to(patches.device)).pooler_output
+        merged = self._processor.merge_size**2
+        return list(features.split([height * width // merged for _, height, width in grids.tolist()]))
+
+    def patches(self, image: UInt8[Tensor, "H W 3"]) -> Float[Tensor, "L F"]:
+        """Normalised patches of a resized image, in the order and layout of the Hugging Face processor."""
+        patch, merge = self._processor.patch_size, self._processor.merge_size
+        frames = self._processor.temporal_patch_size
+        rows, columns = image.shape[0] // self._cell, image.shape[1] // self._cell
+        normal = image.to(self._scale.device).float() * self._scale - self._shift
+        cells = normal.view(rows, merge, patch, columns, merge, patch, 3).permute(0, 3, 1, 4, 6, 2, 5)
+        still = cells.unsqueeze(5).expand(*cells.shape[:5], frames, patch, patch)
+        return still.reshape(rows * columns * merge**2, -1).to(self._model.dtype)
+
+    def embed(self, token_ids: Int[Tensor, "R N"]) -> Float[Tensor, "R N D"]:
+        """Embeddings of tokens."""
+        return self._model.get_input_embeddings()(token_ids)
+
+    def prompt_positions(self, token_ids: Sequence[int], sizes: Sequence[ImageSize]) -> Int[Tensor, "3 P"]:
+        """Time, height and width of each token (Qwen2-VL, section 2.1): equal for text, a grid for an image.
+
+        What follows an image goes on from its larger side: 20 text tokens, an image of 4 x 4 tokens and one more text
+        token are at 0..19, at (20, 20..23, 20..23) and at 24.
+        """
+        columns: list[Tensor] = []
+        here = place = 0
+        for size in sizes:
+            start = token_ids.index(self.image_token_id, place)
+            height, width = size.height // self._cell, size.width // self._cell
+            columns.append(torch.arange(here, here + start - place).expand(3, -1))
+            here += start - place
+            grid = torch.cartesian_prod(torch.tensor([0]), torch.arange(height), torch.arange(width)).T
+            columns.append(grid + here)
+            here += max(height, width)
+            place = start + height * width
+        columns.append(torch.arange(here, here + len(token_ids) - place).expand(3, -1))
+        return torch.cat(columns, dim=1)
+
+    def hidden_states(
+        self,
+        embeddings: Float[Tensor, "R N D"],
+        *,
+        positions: Int[Tensor, "3 R N"],
+        mask: Bool[Tensor, "R 1 N K"],
+        cache: Cache | None = None,
+    ) -> Float[Tensor, "R N D"]:
+        """Last hidden states; a mask in four dimensions is taken as it is."""
+        return self._model.model.language_model(
+            inputs_embeds=embeddings,
+            position_ids=positions,
+            attention_mask=mask,
+            past_key_values=cache,
+            use_cache=cache is not None,
+        ).last_hidden_state
+
+
+def grid_size(size: ImageSize, *, cell: int, least: int, most: int) -> ImageSize:
+    """Nearest multiples of `cell`, scaled to lie between `least` and `most` pixels where they do not: `smart_resize`.
+
+    Example: 100 x 80 pixels on cells of 32 are 96 x 64; with at most 4096 pixels they are 64 x 32.
+    """
+    width, height = size.width, size.height
+    if max(width, height) > MAX_ASPECT_RATIO * min(width, height):
+        raise DataError(
+            f"an image is {width} x {height} pixels, and the model takes none with sides over {MAX_ASPECT_RATIO} times "
+            "as long as each other. Crop it."
+        )
+    columns, rows = round(width / cell), round(height / cell)
+    if columns * rows * cell**2 > most:
+        shrink = math.sqrt(width * height / most)
+        columns = max(1, math.floor(width / shrink / cell))
+        rows = max(1, math.floor(height / shrink / cell))
+    elif columns * rows * cell**2 < least:
+        grow = math.sqrt(least / (width * height))
+        columns, rows = math.ceil(width * grow / cell), math.ceil(height * grow / cell)
+    return ImageSize(width=columns * cell, height=rows * cell)

@@ -1,0 +1,111 @@
+"""The policy's forward pass in training: prompts once a group, images once a micro-batch, the head on completions."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from radrl.models.adapter import ModelAdapter, Placed
+from radrl.models.attention import PADDING, PROMPT, shared_prefix_mask
+from radrl.models.heads import TokenScores, score_tokens
+from radrl.models.packing import MicroBatch, Part
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowTensors:
+    """A micro-batch laid out in rows of N places."""
+
+    token_ids: Int[Tensor, "R N"]
+    positions: Int[Tensor, "A R N"]
+    """Rotary position on each axis."""
+    part: Int[Tensor, "R N"]
+    """Number of the part within its row; -1 is padding."""
+    completion: Int[Tensor, "R N"]
+    """Number of the completion within its part; -1 is the prompt."""
+    sources: Int[Tensor, "T"]
+    """For each completion token in flat order, the place (row x N + column) of the token before it."""
+    prompts: tuple[Placed, ...]
+
+
+def score_completions(adapter: ModelAdapter, micro_batch: MicroBatch, *, temperature: float) -> TokenScores:
+    """Score every completion token of a micro-batch, with gradient unless the caller turns it off.
+
+    Equal, up to rounding, to a plain call of the model for each prompt with each completion: a completion's positions
+    go on from its prompt's whatever stands between, and its first token is scored from the prompt's last hidden state,
+    which thereby collects the gradient of the whole group.
+
+    The scores are in the micro-batch's flat order; `micro_batch.token_index` says where each belongs in the call's.
+    """
+    rows = lay_out(adapter, micro_batch)
+    hidden = adapter.family.hidden_states(
+        adapter.embed(rows.token_ids, rows.prompts),
+        positions=rows.positions,
+        mask=shared_prefix_mask(rows.part, rows.completion),
+    )
+    return score_tokens(
+        hidden.flatten(0, 1)[rows.sources],
+        adapter.family.head_weight,
+        torch.tensor(micro_batch.token_ids, device=adapter.device),
+        temperature=temperature,
+        banned=adapter.banned,
+    )
+
+
+def lay_out(adapter: ModelAdapter, micro_batch: MicroBatch) -> RowTensors:
+    """Turn a plan into tensors on the adapter's device."""
+    shape = (len(micro_batch.rows), micro_batch.width)
+    token_ids = np.full(shape, adapter.eos_ids[0])
+    part_of = np.full(shape, PADDING)
+    completion_of = np.full(shape, PROMPT)
+    positions: Tensor | None = None
+    prompts: list[Placed] = []
+    sources: list[int] = []
+    for row, parts in enumerate(micro_batch.rows):
+        offset = 0
+        for number, part in enumerate(parts):
+            place = slice(offset, offset + part.num_tokens)
+            token_ids[row, place] = [*part.prompt.token_ids, *(token for ids in part.completions for token in ids)]
+            part_of[row, place] = number
+            completion_of[row, place] = _completion_numbers(part)
+            axes = _part_positions(adapter.positions(part.prompt), part)
+            positions = torch.zeros(len(axes), *shape, dtype=torch.long) if positions is None else positions
+            positions[:, row, place] = axes
+            sources.extend(row * shape[1] + offset + source for source in _sources(part))
+            prompts.append(Placed(prompt=part.prompt, row=row, offset=offset))
+            offset += part.num_tokens
+    assert positions is not None, "a micro-batch has at least one part"
+    return RowTensors(
+        token_ids=torch.from_numpy(token_ids).to(adapter.device),
+        positions=positions.to(adapter.device),
+        part=torch.from_numpy(part_of).to(adapter.device),
+        completion=torch.from_numpy(completion_of).to(adapter.device),
+        sources=torch.tensor(sources, device=adapter.device),
+        prompts=tuple(prompts),
+    )
+
+
+def _completion_numbers(part: Part) -> list[int]:
+    numbers = [PROMPT] * len(part.prompt.token_ids)
+    for number, ids in enumerate(part.completions):
+        numbers += [number] * len(ids)
+    return numbers
+
+
+def _part_positions(prompt_positions: Int[Tensor, "A P"], part: Part) -> Int[Tensor, "A N"]:
+    """Every completion goes on from the prompt's largest position, as if it stood right behind the prompt."""
+    after = int(prompt_positions.max()) + 1
+    steps = torch.tensor([after + step for ids in part.completions for step in range(len(ids))])
+    return torch.cat([prompt_positions, steps.expand(len(prompt_positions), -1)], dim=1)
+
+
+def _sources(part: Part) -> list[int]:
+    """Place within the part of the token before each completion token."""
+    last_of_prompt = len(part.prompt.token_ids) - 1
+    sources: list[int] = []
+    start = last_of_prompt + 1
+    for ids in part.completions:
+        sources += [last_of_prompt, *range(start, start + len(ids) - 1)]
+        start += len(ids)
+    return sources

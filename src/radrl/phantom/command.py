@@ -1,0 +1,125 @@
+"""`radrl phantom`: writes a phantom world, or a contact sheet of it."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal, cast, get_args
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from radrl.errors import ConfigError
+from radrl.phantom.export import export
+from radrl.phantom.scene import FINDINGS
+from radrl.phantom.sheet import draw_sheet
+from radrl.phantom.world import DEFAULT_KINDS, SPLITS, PhantomWorld
+
+TraceForm = Literal["interleaved", "plain"]
+Style = Literal["full", "short"]
+
+
+def phantom(
+    out: Path,
+    *,
+    train: int = 1000,
+    val: int = 100,
+    test: int = 200,
+    ood: int = 100,
+    seed: int = 0,
+    size_px: int = 128,
+    difficulty: float = 0.2,
+    findings: Sequence[str] = FINDINGS,
+    max_findings: int = 3,
+    normal_share: float = 0.3,
+    severities: Sequence[int] = (1, 2, 3),
+    uncertain_share: float = 0.08,
+    ap_share: float = 0.4,
+    max_studies: int = 3,
+    variability: float = 1.0,
+    kinds: Sequence[str] = (),
+    num_options: int = 4,
+    zoned_options: bool = True,
+    questions_per_study: int = 1,
+    trace: str = "interleaved",
+    style: str = "full",
+    under_report: float = 0.0,
+    twins: bool = False,
+    layout: str = "cx_mind",
+    num_workers: int = 1,
+    sheet: Path | None = None,
+    console: Console | None = None,
+) -> dict[str, Path]:
+    """Write a world to `out` and return each split's file of rows; with `sheet`, a contact sheet of it as well.
+
+    `train`, `val`, `test` and `ood` are numbers of questions; a split of 0 is left out, and with all of them 0 only the
+    sheet is drawn. `kinds` are `kind=share` texts. The other options are the fields of PhantomWorld.
+
+    Raises: ConfigError for an option that is out of range or does not fit the others.
+    """
+    world = PhantomWorld(
+        seed=seed,
+        size_px=size_px,
+        difficulty=difficulty,
+        findings=tuple(findings),
+        max_findings=max_findings,
+        normal_share=normal_share,
+        severities=tuple(severities),
+        uncertain_share=uncertain_share,
+        ap_share=ap_share,
+        max_studies=max_studies,
+        variability=variability,
+        kinds=read_kinds(kinds),
+        num_options=num_options,
+        zoned_options=zoned_options,
+        questions_per_study=questions_per_study,
+        trace=cast("TraceForm", _one_of("trace", trace, get_args(TraceForm))),
+        style=cast("Style", _one_of("style", style, get_args(Style))),
+        under_report=under_report,
+        twins=twins,
+    )
+    sizes = dict(zip(SPLITS, (train, val, test, ood), strict=True))
+    splits = {split: size for split, size in sizes.items() if size != 0}
+    if sheet is not None:
+        draw_sheet(world, sheet)
+    if sheet is not None and not splits:
+        return {}
+    return _export_with_progress(world, out, splits=splits, layout=layout, num_workers=num_workers, console=console)
+
+
+def read_kinds(texts: Sequence[str]) -> Mapping[str, float]:
+    """Shares of question kinds from texts like `presence=0.5`; the defaults when there are none."""
+    shares: dict[str, float] = {}
+    for text in texts:
+        kind, _, share = text.partition("=")
+        try:
+            shares[kind.strip()] = float(share)
+        except ValueError:
+            raise ConfigError(f"kind {text!r} does not read as KIND=SHARE. Write for example presence=0.5.") from None
+    return shares or DEFAULT_KINDS
+
+
+def _export_with_progress(
+    world: PhantomWorld,
+    out: Path,
+    *,
+    splits: Mapping[str, int],
+    layout: str,
+    num_workers: int,
+    console: Console | None,
+) -> dict[str, Path]:
+    columns = (TextColumn("{task.description:>6}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as bars:
+        tasks = {split: bars.add_task(split, total=size) for split, size in splits.items()}
+        return export(
+            world,
+            out,
+            splits=splits,
+            layout=layout,
+            num_workers=num_workers,
+            progress=lambda split, added: bars.advance(tasks[split], added),
+        )
+
+
+def _one_of(name: str, value: str, known: tuple[str, ...]) -> str:
+    if value not in known:
+        raise ConfigError(f"{name} is {value!r}; it must be one of {', '.join(known)}.")
+    return value

@@ -1,0 +1,160 @@
+"""Reference traces: think/answer pairs that lead from what is seen to the answer, and the graph that they state."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from radrl.phantom.questions import Question, Subject, as_named
+from radrl.phantom.scene import Fact, Study
+from radrl.phantom.wording import Statement, Style, affirm, both_sides, deny
+from radrl.types import Triplet
+
+HOLDS: Final = "✅"
+FAILS: Final = "❌"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferenceTrace:
+    """A trace as a model should write it.
+
+    Example: `ReferenceTrace(text="<think>no left pneumothorax</think><answer>left pneumothorax ❌</answer>...",
+    triplets=(Triplet(head="pneumothorax", ...),))`
+    """
+
+    text: str
+    triplets: tuple[Triplet, ...]
+    """What its thoughts state, in order, each once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Step:
+    thought: Statement
+    answer: str
+
+
+def write_trace(
+    question: Question, study: Study, *, trace: Literal["interleaved", "plain"], style: Style
+) -> ReferenceTrace:
+    """The trace of an author who sees exactly the facts of `study`."""
+    steps = _judgements(question, study, style=style)
+    final = question.final_text(study)
+    if trace == "plain":
+        thought = " ".join(_as_sentence(step.thought.text) for step in steps)
+        text = _pair(thought, final)
+    else:
+        # A list is given in one go: its only step already ends in the answer.
+        closing = [] if question.kind == "list" else [_Step(thought=_summary(style), answer=final)]
+        opening = [_candidates(question, style=style)] if question.kind == "open" else []
+        text = "".join(_pair(step.thought.text, step.answer) for step in (*opening, *steps, *closing))
+    stated = dict.fromkeys(triplet for step in steps for triplet in step.thought.triplets)
+    return ReferenceTrace(text=text, triplets=tuple(stated))
+
+
+def _judgements(question: Question, study: Study, *, style: Style) -> list[_Step]:
+    if question.kind == "list":
+        return [_Step(thought=_survey(question, study, style=style), answer=question.final_text(study))]
+    steps: list[_Step] = []
+    for place, option in enumerate(question.options):
+        holds = question.holds(option, study)
+        thought = _thought(question, place, study, style=style)
+        steps.append(_Step(thought=thought, answer=f"{option} {HOLDS if holds else FAILS}"))
+    return steps
+
+
+def _thought(question: Question, place: int, study: Study, *, style: Style) -> Statement:
+    option = question.options[place]
+    match question.kind:
+        case "view":
+            return _view_thought(study, style=style)
+        case "severity":
+            return _severity_thought(question, option, study, style=style)
+        case "location":
+            return _location_thought(question, option, study, style=style)
+        case _:
+            return _finding_thought(question.subjects[place], study, style=style)
+
+
+def _finding_thought(subject: Subject, study: Study, *, style: Style) -> Statement:
+    """Evidence for or against a finding, then the finding stated plainly with side and zone."""
+    facts = tuple(fact for fact in as_named(study, subject.name) if _is_meant(fact, subject))
+    if not facts:
+        return deny(subject.name, side=subject.side, zone=subject.zone, style=style)
+    if style == "short" and {fact.side for fact in facts} == {"left", "right"}:
+        return both_sides(subject.name)
+    if style == "short":
+        facts = facts[:1]
+    is_own = any(fact.name == subject.name for fact in study.facts)
+    return _joined([affirm(fact, style=style, is_graded=is_own) for fact in facts])
+
+
+def _is_meant(fact: Fact, subject: Subject) -> bool:
+    return (subject.side is None or fact.side in (subject.side, None)) and (
+        subject.zone is None or fact.zone in (subject.zone, None)
+    )
+
+
+def _survey(question: Question, study: Study, *, style: Style) -> Statement:
+    """Everything present, one statement a finding."""
+    pneumonia = tuple(fact.as_parent("pneumonia") for fact in study.matching("pneumonia"))
+    answer = question.answer(study)
+    own = [fact for fact in (*study.facts, *pneumonia) if fact.label in answer or fact.name in answer]
+    if not own:
+        return Statement(text="nothing stands out" if style == "short" else "Nothing stands out.")
+    statements = [affirm(fact, style=style, is_graded=fact.name != "pneumonia") for fact in own]
+    return _joined([Statement(text=_as_sentence(s.text), triplets=s.triplets) for s in statements])
+
+
+def _view_thought(study: Study, *, style: Style) -> Statement:
+    if style == "short":
+        return Statement(text="scapulae over chest" if study.technique.view == "AP" else "scapulae clear of chest")
+    if study.technique.view == "AP":
+        return Statement(
+            text="The scapulae overlap the chest and the collar bones lie high, as in a film taken in bed."
+        )
+    return Statement(text="The scapulae are clear of the chest, as in a film taken standing.")
+
+
+def _severity_thought(question: Question, option: str, study: Study, *, style: Style) -> Statement:
+    assert question.about is not None
+    fact = question.about.facts(study)[0]
+    if question.holds(option, study):
+        return affirm(fact, style=style)
+    return Statement(text="not this much" if style == "short" else "Its size does not fit this word.")
+
+
+def _location_thought(question: Question, option: str, study: Study, *, style: Style) -> Statement:
+    assert question.about is not None
+    fact = question.about.facts(study)[0]
+    if question.holds(option, study):
+        return affirm(fact, style=style)
+    side, zone = option.split()[:2]
+    return deny(
+        fact.name,
+        side="left" if side == "left" else "right",
+        zone="upper" if zone == "upper" else "mid" if zone == "mid" else "lower",
+        style=style,
+    )
+
+
+def _candidates(question: Question, *, style: Style) -> _Step:
+    thought = "candidates" if style == "short" else "These are weighed one by one."
+    return _Step(thought=Statement(text=thought), answer=f"Differential Diagnoses: [{', '.join(question.options)}]")
+
+
+def _summary(style: Style) -> Statement:
+    return Statement(text="summary" if style == "short" else "Taken together, this settles it.")
+
+
+def _joined(statements: Sequence[Statement]) -> Statement:
+    return Statement(
+        text=" ".join(statement.text for statement in statements),
+        triplets=tuple(triplet for statement in statements for triplet in statement.triplets),
+    )
+
+
+def _as_sentence(text: str) -> str:
+    return text if text.endswith(".") else f"{text}."
+
+
+def _pair(thought: str, answer: str) -> str:
+    return f"<think>{thought}</think><answer>{answer}</answer>"

@@ -1,0 +1,247 @@
+"""Charts as inline SVG, drawn in Python: no script, no library, readable by a screen reader through their titles.
+
+Colours come from the page's style sheet by class, so that the charts follow light and dark.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup, escape
+
+from radrl.report.series import Point, StageStart
+
+_WIDTH, _HEIGHT = 360, 200
+_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 16, 20, 28
+"""Margins in px of the chart's own coordinates."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """A share of 1 with its interval.
+
+    Example: `Share(value=0.48, low=0.44, high=0.52)`
+    """
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def percent(self) -> str:
+        """`48.0%`."""
+        return f"{100 * self.value:.1f}%"
+
+    @property
+    def interval(self) -> str:
+        """`44.0 to 52.0`, or nothing when there is no interval."""
+        if self.low is None or self.high is None:
+            return ""
+        return f"{100 * self.low:.1f} to {100 * self.high:.1f}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """Maps a range of numbers to a range of pixels."""
+
+    low: float
+    high: float
+    start: float
+    stop: float
+
+    def __call__(self, value: float) -> float:
+        """Pixel of a number."""
+        return self.start + (value - self.low) / (self.high - self.low) * (self.stop - self.start)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineChart:
+    """One curve over steps: a line with its band, or faint points with a smoothed line through them."""
+
+    title: str
+    points: tuple[Point, ...]
+    trend: tuple[Point, ...] = ()
+    """Smoothed points; when given, `points` are drawn faintly behind it."""
+    checks: tuple[Point, ...] = ()
+    """A second, sparse series drawn as diamonds: validation."""
+    stages: tuple[StageStart, ...] = ()
+    is_share: bool = False
+    """Whether the axis is percent of 1."""
+
+
+def draw_lines(chart: LineChart) -> Markup:
+    """The chart as SVG."""
+    everything = (*chart.points, *chart.checks)
+    x = _x_scale(everything)
+    y = _y_scale(everything, is_share=chart.is_share)
+    parts = [
+        _axes(x, y, is_share=chart.is_share),
+        *(_stage_line(start, x) for start in chart.stages),
+        _band(chart.points, x, y),
+        _line(chart.points, x, y, style="raw" if chart.trend else "line"),
+        _line(chart.trend, x, y, style="line") if chart.trend else "",
+        *(_diamond(point, x, y, is_share=chart.is_share) for point in chart.checks),
+        *(_tooltip(point, x, y, num=len(chart.points), is_share=chart.is_share) for point in chart.points),
+    ]
+    body = Markup("").join(Markup(part) for part in parts)
+    return Markup('<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
+        _WIDTH, _HEIGHT, _summary(chart), body
+    )
+
+
+def draw_track(marks: Sequence[tuple[str, str, Share]], *, ticks: Sequence[float] = (0, 0.25, 0.5, 0.75, 1)) -> Markup:
+    """Estimates on a line from 0 to 1, each with its whisker; `marks` are (style, name, estimate).
+
+    Positions are percentages of the drawing's width, so it fits any column.
+    """
+    height = 8 + 14 * len(marks)
+    lines = [f'<line class="tick" x1="{100 * at:g}%" x2="{100 * at:g}%" y1="0" y2="{height}"/>' for at in ticks]
+    drawn = [_whisker(style, name, estimate, y=11 + 14 * row) for row, (style, name, estimate) in enumerate(marks)]
+    label = "; ".join(f"{name} {_spoken(estimate)}" for _, name, estimate in marks)
+    return Markup('<svg class="track" height="{}" role="img" aria-label="{}">{}</svg>').format(
+        height, label, Markup("".join(lines)) + Markup("").join(drawn)
+    )
+
+
+def draw_reliability(bins: Sequence[tuple[float, float, int]]) -> Markup:
+    """Confidence against correctness; `bins` are (mean confidence, share correct, count). Dots grow with the count."""
+    x = Scale(low=0, high=1, start=_LEFT, stop=_WIDTH - _RIGHT)
+    y = Scale(low=0, high=1, start=_HEIGHT - _BOTTOM, stop=_TOP)
+    most = max((count for _, _, count in bins), default=1)
+    dots = [
+        f'<circle class="dot" cx="{x(sure):.1f}" cy="{y(right):.1f}" r="{2 + 6 * math.sqrt(count / max(most, 1)):.1f}">'
+        f"<title>said {sure:.0%}, right {right:.0%} ({count} answers)</title></circle>"
+        for sure, right, count in bins
+        if count
+    ]
+    diagonal = f'<line class="ideal" x1="{x(0):.1f}" y1="{y(0):.1f}" x2="{x(1):.1f}" y2="{y(1):.1f}"/>'
+    axes = _axes(x, y, is_share=True, is_x_share=True)
+    label = "Confidence against correctness: " + "; ".join(
+        f"{sure:.0%} sure, {right:.0%} right" for sure, right, _ in bins
+    )
+    return Markup('<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
+        _WIDTH, _HEIGHT, label, Markup(axes + diagonal + "".join(dots))
+    )
+
+
+def number(value: float, *, is_share: bool = False) -> str:
+    """A short number for axes and tips: `48%`, `0.012`, `1.2e-05`, `1200`."""
+    if is_share:
+        return f"{100 * value:.3g}%"
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
+
+
+def _summary(chart: LineChart) -> str:
+    shown = chart.trend or chart.points
+    first, last = shown[0], shown[-1]
+    return (
+        f"{chart.title}: {number(first.y, is_share=chart.is_share)} at step {first.x:g}, "
+        f"{number(last.y, is_share=chart.is_share)} at step {last.x:g}"
+    )
+
+
+def _spoken(estimate: Share) -> str:
+    return f"{estimate.percent} ({estimate.interval})" if estimate.interval else estimate.percent
+
+
+def _x_scale(points: Sequence[Point]) -> Scale:
+    low, high = min(point.x for point in points), max(point.x for point in points)
+    return Scale(low=low, high=high if high > low else low + 1, start=_LEFT, stop=_WIDTH - _RIGHT)
+
+
+def _y_scale(points: Sequence[Point], *, is_share: bool) -> Scale:
+    values = [value for point in points for value in (point.y, point.low, point.high) if value is not None]
+    low, high = min(values), max(values)
+    if is_share:
+        low, high = 0.0, 1.0
+    elif low >= 0:
+        low = 0.0
+    high = high if high > low else low + 1
+    return Scale(low=low, high=high, start=_HEIGHT - _BOTTOM, stop=_TOP)
+
+
+def _ticks(scale: Scale, *, at_most: int) -> list[float]:
+    """Round numbers inside the scale."""
+    rough = (scale.high - scale.low) / at_most
+    size = 10.0 ** math.floor(math.log10(rough))
+    step = next(size * factor for factor in (1, 2, 2.5, 5, 10) if size * factor >= rough * 0.999)
+    first = math.ceil(scale.low / step - 1e-9)
+    last = math.floor(scale.high / step + 1e-9)
+    return [at * step for at in range(first, last + 1)]
+
+
+def _axes(x: Scale, y: Scale, *, is_share: bool, is_x_share: bool = False) -> str:
+    rows = [
+        f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y(at):.1f}" y2="{y(at):.1f}"/>'
+        f'<text class="axis" x="{_LEFT - 6}" y="{y(at) + 4:.1f}" text-anchor="end">'
+        f"{number(at, is_share=is_share)}</text>"
+        for at in _ticks(y, at_most=4)
+    ]
+    wanted = [at for at in _ticks(x, at_most=6) if is_x_share or at == int(at)]
+    columns = [
+        f'<text class="axis" x="{x(at):.1f}" y="{_HEIGHT - 10}" text-anchor="middle">'
+        f"{number(at, is_share=is_x_share)}</text>"
+        for at in wanted
+    ]
+    return "".join(rows + columns)
+
+
+def _stage_line(start: StageStart, x: Scale) -> str:
+    at = max(x(start.step), _LEFT)
+    is_late = at > _WIDTH - 80
+    place = f'x="{at - 4:.1f}" text-anchor="end"' if is_late else f'x="{at + 4:.1f}"'
+    return (
+        f'<line class="stage" x1="{at:.1f}" x2="{at:.1f}" y1="{_TOP - 12}" y2="{_HEIGHT - _BOTTOM}"/>'
+        f'<text class="stage-name" {place} y="{_TOP - 6}">{escape(start.stage[:24])}</text>'
+    )
+
+
+def _line(points: Sequence[Point], x: Scale, y: Scale, *, style: str) -> str:
+    if len(points) == 1:
+        return f'<circle class="{style} single" cx="{x(points[0].x):.1f}" cy="{y(points[0].y):.1f}" r="3"/>'
+    path = " ".join(f"{x(point.x):.1f},{y(point.y):.1f}" for point in points)
+    return f'<polyline class="{style}" points="{path}"/>'
+
+
+def _band(points: Sequence[Point], x: Scale, y: Scale) -> str:
+    known = [(point.x, point.low, point.high) for point in points if point.low is not None and point.high is not None]
+    if not known:
+        return ""
+    upper = [f"{x(at):.1f},{y(min(high, y.high)):.1f}" for at, _, high in known]
+    lower = [f"{x(at):.1f},{y(max(low, y.low)):.1f}" for at, low, _ in reversed(known)]
+    return f'<polygon class="band" points="{" ".join(upper + lower)}"/>'
+
+
+def _diamond(point: Point, x: Scale, y: Scale, *, is_share: bool) -> str:
+    at, up = x(point.x), y(point.y)
+    return (
+        f'<path class="check" d="M{at:.1f} {up - 5:.1f}l5 5l-5 5l-5 -5z">'
+        f"<title>Validation at step {point.x:g}: {number(point.y, is_share=is_share)}</title></path>"
+    )
+
+
+def _tooltip(point: Point, x: Scale, y: Scale, *, num: int, is_share: bool) -> str:
+    width = (x.stop - x.start) / max(num - 1, 1)
+    text = f"Step {point.x:g}: {number(point.y, is_share=is_share)}"
+    if point.low is not None and point.high is not None:
+        text += f" ({number(point.low, is_share=is_share)} to {number(point.high, is_share=is_share)})"
+    return (
+        f'<rect class="tip" x="{x(point.x) - width / 2:.1f}" y="{_TOP}" width="{width:.1f}" '
+        f'height="{y.start - _TOP}"><title>{escape(text)}</title></rect>'
+    )
+
+
+def _whisker(style: str, name: str, estimate: Share, *, y: int) -> Markup:
+    """A mark at the value; its shape says what it is (a ring before, a disc after, a cross for a baseline)."""
+    at = f"{100 * estimate.value:.2f}%"
+    whisker = ""
+    if estimate.low is not None and estimate.high is not None:
+        whisker = (
+            f'<line class="whisker" x1="{100 * estimate.low:.2f}%" x2="{100 * estimate.high:.2f}%" y1="{y}" y2="{y}"/>'
+        )
+    shape = f'<circle cx="{at}" cy="{y}" r="5"/>'
+    if style == "blind":
+        shape = f'<text x="{at}" y="{y + 4}" text-anchor="middle">\u00d7</text>'
+    return Markup('<g class="mark {}">{}{}<title>{}: {}</title></g>').format(
+        style, Markup(whisker), Markup(shape), name, _spoken(estimate)
+    )

@@ -1,0 +1,124 @@
+"""A rollout as a reader wants it: its steps judged, its facts compared, and whether they tell one story."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from radrl.graph.extract import extract
+from radrl.report.facts import Fact, compare_facts
+from radrl.report.rollouts import RolloutRecord
+from radrl.rewards.process import StepVerdict, judge_steps
+from radrl.text import Step, Trace, after_first_sentence, final_answer, parse_trace, think_text
+
+RIGHT_AT = 1.0
+"""Outcome from which an answer counts as right; between 0 and it, as partly right."""
+
+StepMark = Literal["right", "partly", "wrong", "unreadable", "unjudged"]
+
+_FAULTS = {"duplicate": "judged more than once", "outside": "not one of the options asked about"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedStep:
+    """One thought with the answer it leads to, against the reference.
+
+    Example: `JudgedStep(think="blunt angle", answer="left pleural effusion ✅", mark="wrong",
+                         note="the reference says no")`
+    """
+
+    think: str
+    answer: str
+    mark: StepMark
+    """unjudged: the reference has nothing to compare it with. Only the last step, the answer, can be partly right."""
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedRollout:
+    """What the page says of one rollout beyond what the file holds."""
+
+    steps: tuple[JudgedStep, ...]
+    facts: tuple[Fact, ...]
+    answer: str
+    """Final answer as written; empty when none could be read."""
+    reference_answer: str
+    verdict: Literal["right", "partly", "wrong"]
+    """Of the answer, by its outcome."""
+    disagreement: str
+    """Why answer and reasoning tell different stories; empty when they do not."""
+
+
+def judge_rollout(record: RolloutRecord) -> JudgedRollout:
+    """Parse, judge and compare one rollout with its reference trace, as the rewards do.
+
+    Both graphs are read from the texts by the rules; gold triplets of the data are not in the file.
+    """
+    trace, reference = parse_trace(record.completion), parse_trace(record.reference)
+    verdict = "right" if record.outcome >= RIGHT_AT else "partly" if record.outcome > 0 else "wrong"
+    reference_answer = (final_answer(reference) or record.reference).strip()
+    judged = _judged_steps(trace, reference=record.reference)
+    facts = compare_facts(
+        model=extract(_reasoning(trace, record.completion)).triplets,
+        reference=extract(_reasoning(reference, record.reference)).triplets,
+    )
+    answer = [_answer_step(step, mark=verdict, expected=reference_answer) for step in trace.steps[-1:]]
+    return JudgedRollout(
+        steps=(*judged, *answer),
+        facts=facts,
+        answer=(final_answer(trace) or "").strip(),
+        reference_answer=reference_answer,
+        verdict=verdict,
+        disagreement=_disagreement(is_right=verdict == "right", steps=judged, facts=facts),
+    )
+
+
+def _judged_steps(trace: Trace, *, reference: str) -> tuple[JudgedStep, ...]:
+    """Every step but the last."""
+    verdicts = judge_steps(trace, reference=reference)
+    if not verdicts:
+        return tuple(_judged(step, mark="unjudged", note="the reference judges no steps") for step in trace.steps[:-1])
+    return tuple(_judged(verdict.step, mark=_mark(verdict), note=_note(verdict)) for verdict in verdicts)
+
+
+def _answer_step(step: Step, *, mark: StepMark, expected: str) -> JudgedStep:
+    return _judged(
+        step, mark=mark, note="final answer" if mark == "right" else f"final answer; the reference says {expected}"
+    )
+
+
+def _judged(step: Step, *, mark: StepMark, note: str) -> JudgedStep:
+    return JudgedStep(think=step.think.text.strip(), answer=step.answer.text.strip(), mark=mark, note=note)
+
+
+def _mark(verdict: StepVerdict) -> StepMark:
+    marks: dict[str, StepMark] = {"right": "right", "unreadable": "unreadable", "neutral": "unjudged"}
+    return marks.get(verdict.verdict, "wrong")
+
+
+def _note(verdict: StepVerdict) -> str:
+    if verdict.judgement is None:
+        return "no judgement that can be read" if verdict.verdict == "unreadable" else "nothing to judge"
+    if verdict.verdict in _FAULTS:
+        return _FAULTS[verdict.verdict]
+    if verdict.expected is None:
+        return "the reference does not judge it"
+    return "the reference says yes" if verdict.expected else "the reference says no"
+
+
+def _reasoning(trace: Trace, text: str) -> str:
+    """The thoughts; in a text without tags, what follows the answer in its first sentence."""
+    return think_text(trace) if trace.steps else after_first_sentence(text)
+
+
+def _disagreement(*, is_right: bool, steps: Sequence[JudgedStep], facts: Sequence[Fact]) -> str:
+    """A right answer whose reasoning is faulty, or a wrong answer whose reasoning has no fault and says something true.
+
+    A fault is a step judged wrong, or a fact that contradicts the reference. A fact left out is none.
+    """
+    has_fault = any(step.mark == "wrong" for step in steps) or any(fact.status == "contradicted" for fact in facts)
+    says_truth = any(step.mark == "right" for step in steps) or any(fact.status == "agreed" for fact in facts)
+    if is_right and has_fault:
+        return "right answer, faulty reasoning"
+    if not is_right and says_truth and not has_fault:
+        return "wrong answer, faultless reasoning"
+    return ""

@@ -1,0 +1,124 @@
+"""The page: all that the report shows, put into the template. Text of a run is escaped; the script is named by hash."""
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from radrl.report.charts import draw_reliability
+from radrl.report.curves import demo_phases, learning_curves, phases, reward_curves
+from radrl.report.evaluations import Bin
+from radrl.report.folder import RunFolder
+from radrl.report.results import AT_CHANCE, changes, headlines, pair_up, table, tiles, verdict
+from radrl.report.series import stage_starts
+from radrl.report.viewer import Viewer
+
+NOT_CLINICAL = "Research software, not for clinical use"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """How the embedded rollouts were arrived at, for the reader."""
+
+    num_shown: int
+    num_all: int
+    is_cut: bool
+    """Whether rollouts were left out to keep the page within its size."""
+    max_bytes: int
+
+
+def render_page(run: RunFolder, viewer: Viewer, choice: Choice) -> bytes:
+    """The whole page in UTF-8."""
+    templates = Environment(
+        loader=PackageLoader("radrl.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    style, script = _static("page.css"), _static("browser.js")
+    html = templates.get_template("report.html.j2").render(
+        disclaimer=NOT_CLINICAL,
+        run=run,
+        title=" / ".join(run.path.resolve().parts[-2:]),
+        style=Markup(style),
+        style_hash=_csp_hash(style),
+        script=Markup(script),
+        script_hash=_csp_hash(script),
+        environment=_flatten(run.environment),
+        choice=choice,
+        num_disagreements=sum(bool(shown.judged.disagreement) for shown in viewer.rollouts),
+        data=viewer.to_json() if viewer.rollouts else None,
+        **_results(run),
+        **_training(run),
+    )
+    # Lone surrogates, which JSON may hold, have no UTF-8 form; a question mark stands for each.
+    return html.encode("utf-8", errors="replace")
+
+
+def _results(run: RunFolder) -> dict[str, object]:
+    """What the template is told of the evaluations; the first comparison, of held-out patients, is the main one."""
+    comparisons = pair_up(run.evaluations)
+    main = comparisons[0] if comparisons else None
+    return {
+        "main": main,
+        "at_chance": AT_CHANCE,
+        "notes": _notes(run.summary),
+        "verdict": verdict(main) if main else (),
+        "headlines": headlines(main) if main else (),
+        "tiles": tiles(main) if main else (),
+        "tables": [table(comparison) for comparison in comparisons],
+        "changes": changes(main) if main else None,
+        "reliability": _reliability(main.shown.bins) if main and main.shown.bins else None,
+    }
+
+
+def _training(run: RunFolder) -> dict[str, object]:
+    """What the template is told of the training steps and of their time."""
+    return {
+        "curves": learning_curves(run),
+        "has_stages": bool(stage_starts(run.metrics)),
+        "reward_curves": reward_curves(run),
+        "phases": phases(run),
+        "demo_phases": demo_phases(run.summary),
+        "peak_memory_gb": _peak_memory_gb(run.summary),
+    }
+
+
+def _static(name: str) -> str:
+    return files("radrl.report").joinpath("static", name).read_text(encoding="utf-8")
+
+
+def _csp_hash(text: str) -> str:
+    """How a Content-Security-Policy names an inline script or style: nothing else of its kind takes effect."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode('utf-8')).digest()).decode('ascii')}'"
+
+
+def _reliability(bins: Sequence[Bin]) -> Markup:
+    return draw_reliability([(part.confidence, part.accuracy, part.num) for part in bins])
+
+
+def _notes(summary: Mapping[str, object]) -> tuple[str, ...]:
+    """What the demo itself has to say about its result."""
+    notes = summary.get("notes")
+    return tuple(str(note) for note in notes) if isinstance(notes, list) else ()
+
+
+def _peak_memory_gb(summary: Mapping[str, object]) -> float | None:
+    peak = summary.get("peak_rss_mb")
+    return peak / 1024 if isinstance(peak, (int, float)) else None
+
+
+def _flatten(value: Mapping[str, object], *, prefix: str = "") -> dict[str, str]:
+    """`{"packages": {"torch": "2.13"}}` is `{"packages.torch": "2.13"}`."""
+    flat: dict[str, str] = {}
+    for name, item in value.items():
+        if isinstance(item, dict):
+            flat |= _flatten(item, prefix=f"{prefix}{name}.")
+        else:
+            flat[f"{prefix}{name}"] = ", ".join(map(str, item)) if isinstance(item, list) else str(item)
+    return flat

@@ -1,0 +1,123 @@
+"""Rules across fields fail before anything is loaded, each with the way out."""
+
+import pytest
+
+from radrl.config.check import check, check_image_tokens
+from radrl.config.load import load_config
+from radrl.config.schema import Config
+from radrl.errors import ConfigError
+
+
+def problems(*args: str, paths: bool = False, supervised: bool = False) -> str:
+    loaded = load_config(Config, args)
+    with pytest.raises(ConfigError) as caught:
+        check(loaded.config, paths=paths, supervised=supervised, origins=loaded.origins, environment={})
+    return str(caught.value)
+
+
+STAGE = "curriculum.stages=[{name: a, steps: 3}, {name: b, epochs: 1}]"
+
+
+def test_the_defaults_pass():
+    check(Config(), paths=False, environment={})
+
+
+@pytest.mark.parametrize(
+    ("args", "said", "way_out"),
+    [
+        (
+            ["data.rollout_batch_size=10", "worker.actor.global_batch_size=4"],
+            "data.rollout_batch_size = 10 (from command line) is not a multiple of worker.actor.global_batch_size = 4",
+            "divisor of the first",
+        ),
+        (["worker.rollout.n=1"], "worker.rollout.n = 1 (from command line)", "2 or more"),
+        (["worker.rollout.top_p=0.99"], "worker.rollout.top_p = 0.99", "Set worker.rollout.top_p=1."),
+        (["worker.rollout.top_k=50"], "worker.rollout.top_k = 50", "Set worker.rollout.top_k=-1."),
+        (["algorithm.filter_low=0.99"], "algorithm.filter_low = 0.99", "Lower the first"),
+        (["rewards.1.outcome=false"], "rewards declares 0 outcomes (format, answer_f1)", "`outcome: true`"),
+        (["rewards.0.outcome=true"], "rewards declares 2 outcomes", "on no other"),
+        (
+            [STAGE, "curriculum.stages.1.rewards=[{name: format}]"],
+            "curriculum.stages.1.rewards declares 0 outcomes (format)",
+            "`outcome: true`",
+        ),
+        ([STAGE, "curriculum.stages.0.epochs=1"], "curriculum.stages.0 (a) has both epochs and steps", "exactly one"),
+        ([STAGE, "curriculum.stages.0.steps=null"], "curriculum.stages.0 (a) has neither epochs nor steps", "exactly"),
+        ([STAGE, "curriculum.stages.1.name=a"], "curriculum.stages.1.name = a", "its own"),
+        (["trainer.n_gpus_per_node=8"], "trainer.n_gpus_per_node = 8 (from command line)", "Set both to 1"),
+        (["trainer.save_limit=0"], "trainer.save_limit = 0", "-1 to keep all"),
+        (["trainer.save_freq=0"], "trainer.save_freq = 0", "-1 to save at the end only"),
+        (["trainer.val_freq=-5"], "trainer.val_freq = -5", "-1 to never validate"),
+        (["trainer.val_freq=5"], "trainer.val_freq = 5 (from command line), but data.val_files is empty", "Name files"),
+        (["trainer.val_only=true"], "trainer.val_only = True", "Name files"),
+        (["data.max_response_length=4096"], "6144 tokens, do not fit worker.actor.row_tokens = 4096", "Set it to 6144"),
+        (
+            ["worker.actor.micro_batch_tokens=2048"],
+            "is over worker.actor.micro_batch_tokens = 2048",
+            "raise the second",
+        ),
+    ],
+)
+def test_a_broken_rule_says_key_value_origin_and_way_out(args, said, way_out):
+    message = problems(*args)
+    assert said in message
+    assert way_out in message
+    assert len(message.splitlines()) == 1
+
+
+def test_all_broken_rules_are_listed_at_once():
+    assert len(problems("worker.rollout.n=1", "trainer.nnodes=2", "trainer.save_limit=0").splitlines()) == 3
+
+
+def test_supervised_training_is_not_held_to_the_rules_of_sampling():
+    config = load_config(Config, ["worker.rollout.n=1", "worker.actor.global_batch_size=32"]).config
+    check(config, paths=False, supervised=True, environment={})
+    assert "trainer.nnodes = 2" in problems("trainer.nnodes=2", supervised=True)
+
+
+def test_missing_files_and_model_are_named(tmp_path):
+    message = problems(
+        f"data.train_files={tmp_path / 'no.jsonl'}",
+        f"data.val_files={tmp_path / 'val.jsonl'}",
+        f"data.format_prompt={tmp_path / 'p.jinja'}",
+        paths=True,
+    )
+    for key in ("data.train_files", "data.val_files", "data.format_prompt", "worker.actor.model.model_path"):
+        assert f"{key} " in message
+    assert f"{tmp_path / 'no.jsonl'} does not exist" in message
+    assert "radrl tiny" in message
+
+
+def test_no_files_to_train_on_is_a_problem_unless_every_stage_has_its_own(tmp_path):
+    file = tmp_path / "a.jsonl"
+    file.touch()
+    model = f"worker.actor.model.model_path={tmp_path}"
+    assert "data.train_files is empty" in problems(model, STAGE, paths=True)
+    stages = f"curriculum.stages=[{{name: a, steps: 1, data: {{train_files: {file}}}}}]"
+    check(load_config(Config, [model, stages]).config, paths=True, environment={})
+
+
+def test_a_model_that_is_no_folder_may_be_on_the_hub_only_by_its_name(tmp_path):
+    file = tmp_path / "a.jsonl"
+    file.touch()
+    check(
+        load_config(Config, [f"data.train_files={file}", "worker.actor.model.model_path=owner-x/model"]).config,
+        paths=True,
+        environment={},
+    )
+    assert "does not exist" in problems(
+        f"data.train_files={file}", f"worker.actor.model.model_path={tmp_path / 'none'}", paths=True
+    )
+
+
+def test_freeze_non_vision_params_is_refused_with_the_key_that_freezes():
+    with pytest.raises(ConfigError, match=r"no rule yet; worker\.actor\.model\.freeze_vision_tower"):
+        check(Config(), paths=False, environment={"FREEZE_NON_VISION_PARAMS": "1"})
+    check(Config(), paths=False, environment={"FREEZE_NON_VISION_PARAMS": "0"})
+
+
+def test_images_that_alone_overflow_the_prompt_are_refused_with_the_largest_that_fit():
+    config = load_config(Config, ["data.max_pixels=4194304", "data.max_prompt_length=4096"]).config
+    with pytest.raises(ConfigError, match=r"fills 5349 tokens.*at most 3211264"):
+        check_image_tokens(config, pixels_per_token=784)
+    check_image_tokens(Config(), pixels_per_token=784)

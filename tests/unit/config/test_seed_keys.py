@@ -1,0 +1,285 @@
+"""Each name of CX-Mind and ms-swift that we replace or ignore: one case a row of the tables."""
+
+from typing import Any
+
+import pytest
+
+from radrl.config.cx_mind import CX_MIND
+from radrl.config.load import load_config
+from radrl.config.ms_swift import MS_SWIFT
+from radrl.config.schema import Config
+from radrl.config.seeds import SeedKey
+from radrl.config.tree import annotation_at, keys, leaves
+from radrl.errors import ConfigError
+
+TABLE = (*CX_MIND, *MS_SWIFT)
+
+NOTHING: dict[str, object] = {}
+REFUSED = "refused"
+
+CX_MIND_EXPECTED: dict[str, tuple[str, dict[str, object]]] = {
+    "data.seed": ("data.seed=5", {"trainer.seed": 5}),
+    "algorithm.disable_kl": ("algorithm.disable_kl=true", {"algorithm.kl_coef": 0.0}),
+    "worker.actor.fsdp.torch_dtype": ("worker.actor.fsdp.torch_dtype=bf16", {"trainer.dtype": "bfloat16"}),
+    "worker.actor.optim.warmup_style": (
+        "worker.actor.optim.warmup_style=cosine",
+        {"worker.actor.optim.lr_schedule": "cosine"},
+    ),
+    "worker.rollout.name": ("worker.rollout.name=vllm", {"worker.rollout.name": "native"}),
+    "worker.reward.reward_function": (
+        "worker.reward.reward_function=r/openQA+think+ans.py:compute_score",
+        {
+            "rewards.0.name": "format",
+            "rewards.0.weight": 0.1,
+            "rewards.1.name": "answer_f1",
+            "rewards.1.weight": 0.9,
+            "rewards.1.outcome": True,
+            "rewards.2.name": "step_correctness",
+            "rewards.2.weight": 0.2,
+            "rewards.2.gate": "ema",
+        },
+    ),
+    "worker.reward.reward_function_kwargs.ema_alpha": (
+        "worker.reward.reward_function_kwargs.ema_alpha=0.3",
+        {"worker.reward.gate.alpha": 0.3},
+    ),
+    "worker.reward.reward_function_kwargs.ema_margin": (
+        "worker.reward.reward_function_kwargs.ema_margin=0.05",
+        {"worker.reward.gate.margin": 0.05},
+    ),
+    "trainer.logger": ("trainer.logger=[console,wandb]", {"trainer.logger": ("console",)}),
+}
+"""Rows of CX-Mind's table that have an effect; the others have none."""
+
+MS_SWIFT_EXPECTED: dict[str, tuple[str, dict[str, object] | str]] = {
+    "model": ("model=out/sft", {"worker.actor.model.model_path": "out/sft"}),
+    "dataset": ("dataset=a.json", {"data.train_files": ("a.json",)}),
+    "val_dataset": ("val_dataset=v.json", {"data.val_files": ("v.json",)}),
+    "max_length": ("max_length=100", {"data.max_prompt_length": 100}),
+    "torch_dtype": ("torch_dtype=bfloat16", {"trainer.dtype": "bfloat16"}),
+    "freeze_vit": ("freeze_vit=true", {"worker.actor.model.freeze_vision_tower": True}),
+    "freeze_llm": ("freeze_llm=true", REFUSED),
+    "freeze_aligner": ("freeze_aligner=true", REFUSED),
+    "num_generations": ("num_generations=16", {"worker.rollout.n": 16}),
+    "max_completion_length": ("max_completion_length=256", {"data.max_response_length": 256}),
+    "beta": ("beta=0.04", {"algorithm.kl_coef": 0.04}),
+    "epsilon": ("epsilon=0.1", {"worker.actor.clip_ratio_low": 0.1, "worker.actor.clip_ratio_high": 0.1}),
+    "epsilon_high": ("epsilon_high=0.3", {"worker.actor.clip_ratio_high": 0.3}),
+    "num_iterations": ("num_iterations=2", {"worker.actor.ppo_epochs": 2}),
+    "scale_rewards": ("scale_rewards=false", {"algorithm.scale_advantages": False}),
+    "dynamic_sample": ("dynamic_sample=true", {"algorithm.online_filtering": True, "algorithm.filter_min_std": 0.06}),
+    "max_resample_times": ("max_resample_times=3", {"trainer.max_try_make_batch": 4}),
+    "overlong_filter": ("overlong_filter=true", REFUSED),
+    "temperature": ("temperature=0.9", {"worker.rollout.temperature": 0.9}),
+    "top_p": ("top_p=0.9", {"worker.rollout.top_p": 0.9}),
+    "top_k": ("top_k=50", {"worker.rollout.top_k": 50}),
+    "reward_funcs": (
+        "reward_funcs=external_r1v_acc external_kg_jac",
+        {"rewards.0.name": "answer_f1", "rewards.0.outcome": True, "rewards.1.name": "graph_jaccard"},
+    ),
+    "reward_weights": ("reward_weights=1 2", {"rewards.0.weight": 1.0, "rewards.1.weight": 2.0}),
+    "learning_rate": ("learning_rate=4e-6", {"worker.actor.optim.lr": 4e-6}),
+    "warmup_ratio": ("warmup_ratio=0.1", {"worker.actor.optim.lr_warmup_ratio": 0.1}),
+    "warmup_steps": ("warmup_steps=7", {"worker.actor.optim.lr_warmup_steps": 7}),
+    "lr_scheduler_type": ("lr_scheduler_type=linear", {"worker.actor.optim.lr_schedule": "linear"}),
+    "weight_decay": ("weight_decay=0.1", {"worker.actor.optim.weight_decay": 0.1}),
+    "adam_beta1": ("adam_beta1=0.8", {"worker.actor.optim.betas": (0.8, 0.999)}),
+    "adam_beta2": ("adam_beta2=0.95", {"worker.actor.optim.betas": (0.9, 0.95)}),
+    "max_grad_norm": ("max_grad_norm=0.5", {"worker.actor.max_grad_norm": 0.5}),
+    "num_train_epochs": ("num_train_epochs=2", {"trainer.total_epochs": 2.0}),
+    "max_steps": ("max_steps=30", {"trainer.max_steps": 30}),
+    "seed": ("seed=42", {"trainer.seed": 42}),
+    "output_dir": ("output_dir=out", {"trainer.save_checkpoint_path": "out"}),
+    "resume_from_checkpoint": ("resume_from_checkpoint=c", {"trainer.load_checkpoint_path": "c"}),
+    "save_steps": ("save_steps=1000", {"trainer.save_freq": 1000}),
+    "save_total_limit": ("save_total_limit=2", {"trainer.save_limit": 2}),
+    "eval_steps": ("eval_steps=9", {"trainer.val_freq": 9}),
+    "report_to": ("report_to=tensorboard", {"trainer.logger": ("tensorboard",)}),
+    "multi_turn_func": ("multi_turn_func=calculator", REFUSED),
+}
+"""Rows of ms-swift's table that have an effect or are refused."""
+
+EXPECTED = {**CX_MIND_EXPECTED, **MS_SWIFT_EXPECTED}
+
+
+def changes(args: list[str]) -> dict[str, Any]:
+    before, after = leaves(Config()), leaves(load_config(Config, args).config)
+    return {key: value for key, value in after.items() if before.get(key) != value}
+
+
+def example_argument(row: SeedKey) -> str:
+    key = row.key.replace(".*", ".x").replace("*", "")
+    value = "null" if row.example is None else str(row.example).replace("'", "").replace("True", "true")
+    return f"{key}={value.replace('False', 'false')}"
+
+
+@pytest.mark.parametrize("row", [row for row in TABLE if row.key in EXPECTED], ids=lambda row: row.key)
+def test_a_replaced_name_sets_our_key_with_one_warning(row):
+    arg, expected = EXPECTED[row.key]
+    if expected == REFUSED:
+        with pytest.raises(ConfigError, match="cannot be honoured") as caught:
+            load_config(Config, [arg])
+        assert f"{row.key} is " in str(caught.value)
+        assert "(from command line)" in str(caught.value)
+        return
+    loaded = load_config(Config, [arg])
+    values = leaves(loaded.config)
+    assert {key: values[key] for key in expected} == expected
+    untouched = {key for key in changes([arg]) if not key.startswith("rewards")}
+    assert untouched <= set(expected)
+    assert len(loaded.warnings) == 1
+    assert loaded.warnings[0].startswith(f"{row.key} (from command line) is read as ")
+
+
+@pytest.mark.parametrize("row", [row for row in TABLE if row.key not in EXPECTED], ids=lambda row: row.key)
+def test_a_name_without_effect_changes_nothing_and_warns_once(row):
+    loaded = load_config(Config, [example_argument(row)])
+    assert loaded.config == Config()
+    assert len(loaded.warnings) == 1
+    assert "has no effect here: " in loaded.warnings[0]
+
+
+def test_every_expected_row_is_in_a_table():
+    assert set(EXPECTED) <= {row.key for row in TABLE}
+
+
+def test_no_row_hides_a_key_of_our_own():
+    ours = set(keys(Config))
+    assert [row.key for row in TABLE if row.applies is None and row.key in ours] == []
+
+
+def test_every_key_that_a_row_sets_exists():
+    for row in TABLE:
+        if row.reading != "refused":
+            assert all(annotation_at(Config, key) is not None for key in row.becomes(row.example))
+
+
+def test_of_epsilon_and_epsilon_high_the_order_does_not_matter():
+    expected = {"worker.actor.clip_ratio_low": 0.1, "worker.actor.clip_ratio_high": 0.3}
+    assert changes(["epsilon=0.1", "epsilon_high=0.3"]) == expected
+    assert changes(["epsilon_high=0.3", "epsilon=0.1"]) == expected
+
+
+def test_a_later_argument_stands_over_an_earlier_one_by_either_name():
+    assert changes(["beta=0.04", "algorithm.kl_coef=0.5"]) == {"algorithm.kl_coef": 0.5}
+    assert changes(["algorithm.kl_coef=0.5", "beta=0.04"]) == {"algorithm.kl_coef": 0.04}
+    assert changes(["algorithm.kl_coef=0.5", "algorithm.disable_kl=true"]) == {}
+
+
+def test_kl_that_is_not_disabled_keeps_its_coefficient():
+    assert changes(["algorithm.kl_coef=0.5", "algorithm.disable_kl=false"]) == {"algorithm.kl_coef": 0.5}
+
+
+def test_own_rewards_stand_over_a_seed_reward_function():
+    args = ["worker.reward.reward_function=unknown.py:f", "rewards=[{name: answer_f1, outcome: true}]"]
+    assert [reward.name for reward in load_config(Config, args).config.rewards] == ["answer_f1"]
+
+
+def test_the_closed_reward_function_is_read_with_its_weights():
+    args = ["worker.reward.reward_function=./examples/reward_function/closeQA+think+ans.py:compute_score"]
+    rewards = load_config(Config, args).config.rewards
+    assert [(reward.name, reward.weight, reward.gate, reward.outcome) for reward in rewards] == [
+        ("format", 0.1, "always", False),
+        ("answer_option", 0.9, "always", True),
+        ("step_correctness", 0.5, "ema", False),
+    ]
+
+
+def test_an_unknown_reward_function_is_refused_with_the_way_out():
+    with pytest.raises(ConfigError, match=r"my\.py:f.*registered rewards under `rewards"):
+        load_config(Config, ["worker.reward.reward_function=my.py:f"])
+    with pytest.raises(ConfigError, match="'external_countdown' has no counterpart"):
+        load_config(Config, ["reward_funcs=external_countdown"])
+
+
+CX_MIND_FILE = """
+data:
+  train_files: train.jsonl
+  val_files: val.jsonl
+  prompt_key: problem
+  answer_key: answer
+  image_key: images
+  video_fps: 2.0
+  max_prompt_length: 4096
+  max_response_length: 4096
+  rollout_batch_size: 64
+  val_batch_size: -1
+  format_prompt: null
+  shuffle: true
+  seed: 1
+  min_pixels: 262144
+  max_pixels: 4194304
+  filter_overlong_prompts: false
+algorithm:
+  adv_estimator: grpo
+  disable_kl: false
+  use_kl_loss: true
+  kl_penalty: low_var_kl
+  kl_coef: 1.0e-2
+  filter_key: overall
+worker:
+  actor:
+    global_batch_size: 16
+    micro_batch_size_per_device_for_update: 10
+    micro_batch_size_per_device_for_experience: 16
+    max_grad_norm: 1.0
+    padding_free: true
+    ulysses_size: 1
+    model:
+      model_path: base/model
+      enable_gradient_checkpointing: true
+      trust_remote_code: false
+      freeze_vision_tower: false
+    optim: {lr: 1e-6, weight_decay: 1e-2, strategy: adamw, lr_warmup_ratio: 0.0, warmup_style: constant}
+    fsdp: {enable_full_shard: true, enable_cpu_offload: false, enable_rank0_init: true}
+    offload: {offload_params: true, offload_optimizer: true}
+  rollout:
+    name: vllm
+    n: 10
+    temperature: 1.0
+    top_p: 0.99
+    limit_images: 0
+    gpu_memory_utilization: 0.6
+    enforce_eager: false
+    enable_chunked_prefill: false
+    tensor_parallel_size: 2
+    val_override_config: {temperature: 0.5, n: 1}
+  ref:
+    fsdp: {enable_full_shard: true, enable_cpu_offload: true}
+    offload: {offload_params: false}
+  reward:
+    reward_type: batch
+    reward_function: ./examples/reward_function/openQA.py:compute_score
+trainer:
+  total_epochs: 2
+  project_name: cx
+  experiment_name: open
+  logger: [console, tensorboard]
+  nnodes: 1
+  n_gpus_per_node: 8
+  max_try_make_batch: 20
+  val_freq: 3
+  val_before_train: true
+  val_only: false
+  val_generations_to_log: 1
+  save_freq: 10
+  save_limit: 5
+  save_checkpoint_path: null
+  load_checkpoint_path: null
+"""
+
+
+def test_a_cx_mind_file_loads_and_keeps_what_it_says(tmp_path):
+    file = tmp_path / "cx_mind.yaml"
+    file.write_text(CX_MIND_FILE, encoding="utf-8")
+    loaded = load_config(Config, [f"config={file}", "trainer.n_gpus_per_node=1"])
+    config = loaded.config
+    assert (config.data.prompt_key, config.data.rollout_batch_size) == ("problem", 64)
+    assert (config.algorithm.kl_coef, config.worker.rollout.n, config.worker.rollout.name) == (0.01, 10, "native")
+    assert config.worker.rollout.val_override_config.temperature == 0.5
+    assert [reward.name for reward in config.rewards if reward.outcome] == ["answer_f1"]
+    assert loaded.origins["rewards.1.outcome"] == f"{file}, as worker.reward.reward_function"
+    warned = [warning.partition(" (from ")[0] for warning in loaded.warnings]
+    assert len(set(warned)) == len(warned)
+    assert "worker.actor.fsdp" in warned
+    assert "worker.ref" in warned

@@ -1,0 +1,100 @@
+"""Samples, completions and rubrics for the reward tests."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from radrl.config.schema import GateConfig, RewardConfig
+from radrl.rewards.api import Score, bind
+from radrl.rewards.rubric import Rubric
+from radrl.text import parse_trace
+from radrl.types import AnswerKind, Completion, Prompt, Sample
+
+
+def trace(*steps: tuple[str, str]) -> str:
+    """Trace of (thought, answer) pairs as our writers put it."""
+    return "".join(f"<think>{think}</think><answer>{answer}</answer>" for think, answer in steps)
+
+
+LETTERED = Sample(
+    id="lettered", patient_id="p1", kind="closed", question="Which finding is present?",
+    answer_kind=AnswerKind.CHOICE, answer=frozenset({"left pleural effusion"}),
+    options=("A) edema", "B) left pleural effusion"),
+    reference=trace(
+        ("no edema", "A) ❌"), ("fluid at the left base", "B) ✅"), ("clear left pleural effusion", "B) ✅"),
+    ),
+)  # fmt: skip
+NAMED = Sample(
+    id="named", patient_id="p1", kind="closed", question="Which finding is present?", answer_kind=AnswerKind.CHOICE,
+    options=("cardiomegaly", "right pneumothorax", "left pleural effusion"), answer=frozenset({"right pneumothorax"}),
+    reference=trace(
+        ("the heart is normal", "cardiomegaly ❌"),
+        ("right pneumothorax", "right pneumothorax ✅"),
+        ("no left pleural effusion", "left pleural effusion ❌"),
+        ("summary", "right pneumothorax"),
+    ),
+)  # fmt: skip
+PRESENCE = Sample(
+    id="presence", patient_id="p2", kind="presence", question="Is there a left pleural effusion?",
+    answer_kind=AnswerKind.YES_NO, options=("left pleural effusion",), answer=frozenset({"no"}),
+    reference=trace(("no left pleural effusion", "left pleural effusion ❌"), ("summary", "no")),
+)  # fmt: skip
+OPEN = Sample(
+    id="open", patient_id="p3", kind="open", question="What is wrong?", answer_kind=AnswerKind.SET,
+    answer=frozenset({"atelectasis"}),
+    reference=trace(
+        ("candidates", "Differential Diagnoses: [Atelectasis, Edema]"),
+        ("left atelectasis", "Atelectasis ✅"),
+        ("no edema", "Edema ❌"),
+        ("summary", "Atelectasis"),
+    ),
+)  # fmt: skip
+NORMAL = Sample(
+    id="normal", patient_id="p4", kind="list", question="List the abnormalities.", answer_kind=AnswerKind.SET,
+    answer=frozenset(), reference=trace(("no left pleural effusion, no edema", "no finding")),
+)  # fmt: skip
+ANSWER_FIRST = Sample(
+    id="answer-first", patient_id="p5", kind="presence", question="Is there an effusion?",
+    answer_kind=AnswerKind.YES_NO, answer=frozenset({"yes"}), reference="Yes. There is a left pleural effusion.",
+)  # fmt: skip
+VIEW = Sample(
+    id="view", patient_id="p6", kind="view", question="Which view?", answer_kind=AnswerKind.TEXT,
+    answer=frozenset({"AP"}), reference=trace(("the scapulae overlie the lungs", "AP")),
+)  # fmt: skip
+SAMPLES = (LETTERED, NAMED, PRESENCE, OPEN, NORMAL, ANSWER_FIRST, VIEW)
+
+
+def score(name: str, sample: Sample, text: str) -> Score:
+    """What the reward of this name gives a completion of this text."""
+    return bind(name, kwargs={})(sample, text, parse_trace(text))
+
+
+def value(name: str, sample: Sample, text: str) -> float | None:
+    """The number alone."""
+    return score(name, sample, text).value
+
+
+def completions(sample: Sample, *texts: str) -> list[Completion]:
+    """One completion a text, for the same prompt."""
+    prompt = Prompt(sample=sample, text=sample.question, token_ids=(1,), num_image_tokens=0)
+    empty = Completion(
+        prompt=prompt,
+        index=0,
+        text="",
+        token_ids=(),
+        token_texts=(),
+        logprobs=(),
+        stop="eos",
+        policy_version=0,
+        temperature=1.0,
+    )
+    return [replace(empty, index=index, text=text) for index, text in enumerate(texts)]
+
+
+def rubric(*rewards: RewardConfig, gate: GateConfig | None = None) -> Rubric:
+    """A checked rubric; the exact answer is the outcome when no reward is."""
+    terms: Sequence[RewardConfig] = rewards
+    if not any(term.outcome for term in rewards):
+        terms = (RewardConfig(name="answer_exact", outcome=True), *rewards)
+    made = Rubric(terms, gate or GateConfig())
+    made.check()
+    return made

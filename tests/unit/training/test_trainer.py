@@ -1,0 +1,223 @@
+import json
+
+import pytest
+from builders import a_completion, a_prompt
+
+from radrl.config.schema import Config, GateConfig, RewardConfig
+from radrl.curriculum import Curriculum, Stage
+from radrl.data.stream import PromptStream
+from radrl.errors import NoSignal
+from radrl.rewards.rubric import Rubric
+from radrl.roles import Roles
+from radrl.run import Run, saved_steps
+from radrl.trainer import Validation, collect, train
+
+YES = "<think>fluid</think><answer>left pleural effusion ✅</answer><think>s</think><answer>yes</answer>"
+NO = "<think>clear</think><answer>left pleural effusion ❌</answer><think>s</think><answer>no</answer>"
+BROKEN = "yes"
+
+
+class ScriptedSampler:
+    """Writes the texts it is told to, the same for every prompt of a call."""
+
+    def __init__(self, *scripts):
+        self.scripts = list(scripts)
+        self.calls = []
+        self.version = None
+
+    def generate(self, prompts, sampling):
+        texts = self.scripts[min(len(self.calls), len(self.scripts) - 1)]
+        self.calls.append((len(prompts), sampling.seed))
+        for prompt in prompts:
+            yield tuple(
+                a_completion(prompt, index, texts[index % len(texts)], version=self.version or 0)
+                for index in range(sampling.n)
+            )
+
+    def publish(self, version):
+        self.version = version
+
+
+class RecordingActor:
+    def __init__(self):
+        self.batches = []
+
+    def update(self, batch):
+        self.batches.append(batch)
+        return {"actor/pg_loss": 0.5}
+
+    def save(self, folder):
+        (folder / "n.txt").write_text(str(len(self.batches)))
+
+    def load(self, folder):
+        self.batches = [None] * int((folder / "n.txt").read_text())
+
+
+def a_config(**algorithm):
+    return Config.model_validate(
+        {
+            "data": {"rollout_batch_size": 2, "max_response_length": 8},
+            "algorithm": algorithm,
+            "worker": {"rollout": {"n": 2}},
+            "rewards": [{"name": "format", "weight": 0.1}, {"name": "answer_exact", "weight": 0.9, "outcome": True}],
+            "trainer": {"max_try_make_batch": 3, "val_freq": 1},
+        }
+    )
+
+
+def a_stage(config, *, num_steps=2, gate="always"):
+    rewards = [
+        RewardConfig(name="format", weight=0.1, gate=gate),
+        RewardConfig(name="answer_exact", weight=0.9, outcome=True),
+    ]
+    return Stage(
+        name="only",
+        prompts=PromptStream([a_prompt(number) for number in range(6)], seed=1, shuffle=False),
+        rubric=Rubric(rewards, GateConfig()),
+        max_response_length=8,
+        num_steps=num_steps,
+    )
+
+
+def run_loop(tmp_path, config, sampler, *, num_steps=2, validation=None):
+    actor = RecordingActor()
+    curriculum = Curriculum(stages=[a_stage(config, num_steps=num_steps)])
+    run = Run(tmp_path, parts={"actor": actor, "curriculum": curriculum})
+    train(config, Roles(actor=actor, sampler=sampler), curriculum, run, validation)
+    return actor
+
+
+def lines(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_a_step_samples_scores_credits_learns_publishes_and_writes_it_all_down(tmp_path):
+    sampler = ScriptedSampler([YES, NO])
+    actor = run_loop(tmp_path, a_config(), sampler)
+
+    assert [batch.num_sequences for batch in actor.batches] == [4, 4]
+    assert actor.batches[0].rewards.tolist() == pytest.approx([1.0, 0.1, 1.0, 0.1])
+    assert sampler.version == 2
+    steps = lines(tmp_path / "metrics.jsonl")
+    assert [step["step"] for step in steps] == [1, 2]
+    assert steps[0]["outcome/mean"] == 0.5
+    assert steps[0]["actor/pg_loss"] == 0.5
+    assert saved_steps(tmp_path / "checkpoints") == [2]
+
+
+def test_row_78_one_record_a_completion_with_tokens_and_logprobs_aligned(tmp_path):
+    run_loop(tmp_path, a_config(), ScriptedSampler([YES, NO]), num_steps=1)
+
+    records = lines(tmp_path / "completions.jsonl")
+    assert [(record["id"], record["index"]) for record in records] == [("q0", 0), ("q0", 1), ("q1", 0), ("q1", 1)]
+    first = records[0]
+    assert set(first) == {
+        *("step", "stage", "id", "index", "kind", "patient_id", "prompt", "images", "answer", "completion"),
+        *("completion_ids", "raw_completion_tokens", "per_token_logps", "stop", "policy_version", "temperature"),
+        *("rewards", "outcome", "advantage"),
+    }
+    assert len(first["completion_ids"]) == len(first["raw_completion_tokens"]) == len(first["per_token_logps"]) == 2
+    assert "".join(first["raw_completion_tokens"]) == first["completion"] == YES
+    assert first["rewards"] == {"format": 1.0, "answer_exact": 1.0}
+    assert first["outcome"] == 1.0
+    assert first["advantage"] == pytest.approx(0.707, abs=1e-3)
+    assert records[1]["advantage"] == pytest.approx(-0.707, abs=1e-3)
+
+
+def test_without_filtering_the_first_groups_are_the_batch():
+    sampler = ScriptedSampler([NO, NO])
+
+    collected = collect(a_stage(a_config()), sampler, a_config(), step=1)
+
+    assert len(collected.groups) == 2
+    assert len(sampler.calls) == 1
+
+
+def test_filtering_replaces_groups_without_signal_by_fresh_prompts_with_another_seed():
+    config = a_config(online_filtering=True)
+    sampler = ScriptedSampler([NO, NO], [YES, NO])
+
+    collected = collect(a_stage(config), sampler, config, step=1)
+
+    assert [group.prompt.sample.id for group in collected.groups] == ["q2", "q3"]
+    assert (collected.num_sampled, collected.num_rounds) == (4, 2)
+    assert sampler.calls[0][1] != sampler.calls[1][1]
+
+
+def test_the_filter_looks_at_the_outcome_so_wrong_answers_that_differ_in_format_are_dropped():
+    config = a_config(online_filtering=True)
+
+    with pytest.raises(NoSignal, match=r"none of 6 groups .* in 3 rounds"):
+        collect(a_stage(config), ScriptedSampler([NO, BROKEN]), config, step=1)
+
+
+def test_zero_variance_everywhere_saves_and_says_that_nothing_is_left_to_learn(tmp_path):
+    with pytest.raises(NoSignal, match="the task is solved, out of reach"):
+        run_loop(tmp_path, a_config(online_filtering=True), ScriptedSampler([YES, YES]))
+
+    assert saved_steps(tmp_path / "checkpoints") == [0]
+    assert not (tmp_path / "metrics.jsonl").exists()
+
+
+def test_zero_variance_without_filtering_is_counted_and_gives_no_advantage(tmp_path):
+    actor = run_loop(tmp_path, a_config(), ScriptedSampler([YES, YES]), num_steps=1)
+
+    assert actor.batches[0].advantages.abs().max() == 0.0
+    assert lines(tmp_path / "metrics.jsonl")[0]["sample/zero_advantage_frac"] == 1.0
+
+
+def test_validation_is_logged_by_kind_and_leaves_the_gate_alone(tmp_path):
+    prompts = [a_prompt(0), a_prompt(1, kind="view", answer="no")]
+    config = a_config()
+    actor = RecordingActor()
+    stage = a_stage(config, num_steps=1, gate="ema")
+    curriculum = Curriculum(stages=[stage])
+    run = Run(tmp_path, parts={"actor": actor, "curriculum": curriculum})
+
+    train(
+        config,
+        Roles(actor=actor, sampler=ScriptedSampler([YES, NO], [YES])),
+        curriculum,
+        run,
+        Validation(prompts=prompts, n=1, temperature=0.0),
+    )
+
+    validation = lines(tmp_path / "metrics.jsonl")[-1]
+    assert validation["val/reward_score"] == 0.5
+    assert validation["val/presence/outcome"] == 1.0
+    assert validation["val/view/outcome"] == 0.0
+    assert stage.rubric.gate.average == 0.5  # the training batch's own mean outcome
+
+
+def test_a_resumed_loop_samples_with_the_seeds_an_uninterrupted_one_uses(tmp_path):
+    whole = ScriptedSampler([YES, NO])
+    run_loop(tmp_path / "whole", a_config(), whole, num_steps=3)
+    first, second = ScriptedSampler([YES, NO]), ScriptedSampler([YES, NO])
+    config = a_config()
+
+    for sampler, stop_after in ((first, 2), (second, 99)):
+        actor, curriculum = RecordingActor(), Curriculum(stages=[a_stage(config, num_steps=3)])
+        run = Run(tmp_path / "cut", parts={"actor": actor, "curriculum": curriculum}, save_freq=1)
+        run.stop_signal = None
+        try:
+            train(config, Roles(actor=actor, sampler=StopAfter(sampler, run, stop_after)), curriculum, run)
+        except KeyboardInterrupt:
+            continue
+
+    assert first.calls[:2] + second.calls == whole.calls
+    assert [line["step"] for line in lines(tmp_path / "cut" / "metrics.jsonl")] == [1, 2, 3]
+
+
+class StopAfter:
+    """Is killed when a step after `last` begins to sample."""
+
+    def __init__(self, sampler, run, last):
+        self.sampler, self.run, self.last = sampler, run, last
+
+    def generate(self, prompts, sampling):
+        if (self.sampler.version or 0) >= self.last:
+            raise KeyboardInterrupt
+        yield from self.sampler.generate(prompts, sampling)
+
+    def publish(self, version):
+        self.sampler.publish(version)
