@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from jaxtyping import Float, Int
@@ -99,9 +100,10 @@ class Batch:
 
     def split_by_groups(self, num_groups: int) -> tuple["Batch", ...]:
         """Cut into batches of this many groups, in order; the last may be smaller. A group is never cut."""
-        order = list(dict.fromkeys(self.group.tolist()))
+        members = cast("list[int]", self.group.tolist())  # pyright: ignore[reportUnknownMemberType]
+        order = list(dict.fromkeys(members))
         wanted = [set(order[start : start + num_groups]) for start in range(0, len(order), num_groups)]
-        return tuple(self.select([row for row, group in enumerate(self.group.tolist()) if group in part]) for part in wanted)
+        return tuple(self.select([row for row, group in enumerate(members) if group in part]) for part in wanted)
 
     def to(self, device: torch.device | str) -> "Batch":
         """Return the batch with its tensors on this device."""

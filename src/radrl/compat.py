@@ -49,7 +49,7 @@ def quiet_transformers() -> None:
 
 
 def let_threads_sleep() -> None:
-    """Have OpenMP threads sleep while they wait for each other, unless the user said otherwise. Call it before torch loads.
+    """Have OpenMP threads sleep while they wait, unless the user said otherwise. Call it before torch loads.
 
     By default they spin, which costs nothing on an idle machine; next to one other busy process on two cores it made a
     supervised step of the demo's model ten times slower (0.3 -> 3.5 s).

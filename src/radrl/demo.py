@@ -23,6 +23,7 @@ from radrl.config.schema import Config
 from radrl.data.load import load_samples
 from radrl.data.select import Attempt, select_hard
 from radrl.evaluate import evaluate
+from radrl.evaluation.records import read_records
 from radrl.evaluation.summary import Summary
 from radrl.jsonl import append_jsonl, read_jsonl
 from radrl.models.tiny import build_tiny
@@ -62,7 +63,7 @@ class DemoFiles:
 
 
 def demo_from(args: Sequence[str]) -> Path:
-    """Run the demo as `config=FILE` and `key=value` arguments say, on top of the settings that ship. Returns its folder."""
+    """Run the demo as the arguments say, on top of the settings that ship. Returns its folder."""
     shipped = files("radrl").joinpath("demo.yaml")
     loaded = load_config(DemoConfig, [f"config={shipped}", *args])
     for warning in loaded.warnings:
@@ -71,7 +72,7 @@ def demo_from(args: Sequence[str]) -> Path:
 
 
 def run_demo(config: DemoConfig, *, command: Sequence[str]) -> Path:
-    """Run every phase, print a short table and write `summary.json` and `report.html`. An earlier demo is moved aside."""
+    """Run every phase, print a table, write `summary.json` and `report.html`. An earlier demo is moved aside."""
     quiet_transformers()
     out = Path(config.out)
     if out.exists():
@@ -134,12 +135,12 @@ def select(config: DemoConfig, data: DemoFiles, model: Path, out: Path) -> Path:
     """Ask the warmed-up policy the pool's questions and write the hardest to a file."""
     answered = out / "evaluation" / "pool"
     evaluate(_evaluation(config, model, [data.pool], answered, blind=False))
-    results = {record["id"]: record for record in read_jsonl(answered / "samples.jsonl")}
+    results = {record.id: record for record in read_records(answered / "samples.jsonl")}
     attempts = [
         Attempt(
             sample=sample,
-            is_correct=bool(results[sample.id]["correct"]),
-            confidence=float(results[sample.id]["confidence"] or 0.0),
+            is_correct=results[sample.id].correct,
+            confidence=results[sample.id].confidence or 0.0,
         )
         for sample in load_samples([str(data.pool)], config.rl.data)
     ]

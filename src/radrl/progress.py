@@ -35,4 +35,3 @@ def step_progress(title: str, *, total_steps: int, watched: Mapping[str, str]) -
     )
     with Progress(*columns) as progress:
         yield StepProgress(progress, total_steps=total_steps, watched=watched)
-

@@ -238,7 +238,9 @@ def saved_steps(checkpoints: Path) -> list[int]:
     return sorted(_step_of(path) for path in checkpoints.glob("global_step_*"))
 
 
-def open_folder(folder: Path, *, config_text: str, changed_keys: Sequence[str], command: Sequence[str], fresh: bool) -> None:
+def open_folder(
+    folder: Path, *, config_text: str, changed_keys: Sequence[str], command: Sequence[str], fresh: bool
+) -> None:
     """Make the run's folder and write config.yaml, command.txt and environment.json into it.
 
     An existing folder is gone on with when its config is the same. `changed_keys` lists what differs from it.

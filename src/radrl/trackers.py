@@ -32,7 +32,7 @@ def open_trackers(names: Sequence[str], folder: Path) -> tuple[Tracker, ...]:
     is_installed = importlib.util.find_spec("tensorboard") is not None
     if "tensorboard" in names and not is_installed:
         raise ConfigError(
-            "trainer.logger names tensorboard, which is not installed. Install it with pip install 'radrl[tensorboard]' "
+            "trainer.logger names tensorboard, which is not installed. Run pip install 'radrl[tensorboard]', "
             "or take it out of trainer.logger; metrics.jsonl is written in any case."
         )
     wants = "tensorboard" in names or ("auto" in names and is_installed)

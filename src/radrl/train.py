@@ -18,9 +18,9 @@ from radrl.engines.actor import PolicyActor
 from radrl.engines.native import NativeSampler
 from radrl.engines.reference import FrozenReference
 from radrl.errors import ConfigError, DataError
+from radrl.exits import guarded
 from radrl.models.adapter import ModelAdapter
 from radrl.models.load import load_adapter
-from radrl.exits import guarded
 from radrl.progress import step_progress
 from radrl.rewards.rubric import Rubric
 from radrl.roles import Roles
@@ -37,7 +37,7 @@ WATCHED_SFT = {"sft/loss": "loss"}
 
 
 def run_folder(config: Config) -> Path:
-    """Where the run keeps everything: `runs/{project}/{experiment}` unless `trainer.save_checkpoint_path` says otherwise."""
+    """Where the run keeps everything: `trainer.save_checkpoint_path`, else `runs/{project}/{experiment}`."""
     trainer = config.trainer
     if trainer.save_checkpoint_path is not None:
         return Path(trainer.save_checkpoint_path)
@@ -166,9 +166,7 @@ def build_validation(config: Config, adapter: ModelAdapter) -> Validation | None
     if config.data.val_max_samples > 0:
         samples = samples[: config.data.val_max_samples]
     sampling = config.worker.rollout.val_override_config
-    return Validation(
-        prompts=render_prompts(samples, adapter, config), n=sampling.n, temperature=sampling.temperature
-    )
+    return Validation(prompts=render_prompts(samples, adapter, config), n=sampling.n, temperature=sampling.temperature)
 
 
 @contextlib.contextmanager
@@ -238,7 +236,13 @@ def _build_stage(stage: StageConfig, number: int, prompts: Sequence[Prompt], con
         )
     return Stage(
         name=stage.name,
-        prompts=PromptStream(chosen, seed=config.trainer.seed + number, shuffle=config.data.shuffle, kinds=kinds, kind_of=lambda prompt: prompt.sample.kind),
+        prompts=PromptStream(
+            chosen,
+            seed=config.trainer.seed + number,
+            shuffle=config.data.shuffle,
+            kinds=kinds,
+            kind_of=lambda prompt: prompt.sample.kind,
+        ),
         rubric=_rubric(stage.rewards or config.rewards, config),
         max_response_length=stage.max_response_length or config.data.max_response_length,
         num_steps=budget_in_steps(

@@ -104,11 +104,12 @@ def collect(stage: Stage, sampler: Sampler, config: Config, *, step: int) -> Col
         if len(kept) == wanted or attempt == config.trainer.max_try_make_batch:
             break
     if not kept:
+        algorithm = config.algorithm
         raise NoSignal(
-            f"step {step}: none of {num_sampled} groups has a mean outcome between {config.algorithm.filter_low} and "
-            f"{config.algorithm.filter_high} with a spread over {config.algorithm.filter_min_std}, in {attempt} rounds: "
-            "the task is solved, out of reach, or its outcome constant. Look at the last completions, change the data "
-            "or the rewards, or widen algorithm.filter_low and filter_high."
+            f"step {step}: none of {num_sampled} groups has a mean outcome between {algorithm.filter_low} and "
+            f"{algorithm.filter_high} with a spread over {algorithm.filter_min_std}, in {attempt} rounds: the task is "
+            "solved, out of reach, or its outcome constant. Look at the last completions, change the data or the "
+            "rewards, or widen algorithm.filter_low and filter_high."
         )
     if len(kept) < wanted:
         log.warning("step %d trains on %d of %d groups: the rest carried no signal", step, len(kept), wanted)

@@ -111,7 +111,7 @@ class Sample:
 class Prompt:
     """A sample rendered for one model: the tokens the policy is conditioned on.
 
-    Example: `Prompt(sample=..., text="<|im_start|>user\\n...", token_ids=(1, 7, 5, 5, 5, 5, 8, 40), num_image_tokens=4)`
+    Example: `Prompt(sample=..., text="<|im_start|>user...", token_ids=(1, 7, 5, 5, 5, 5, 8, 40), num_image_tokens=4)`
     """
 
     sample: Sample
@@ -126,7 +126,7 @@ class Prompt:
 class Completion:
     """What the policy wrote, and under which weights and temperature.
 
-    Example: `Completion(prompt=..., index=0, text="<think>...", token_ids=(9, 31, 2), logprobs=(-0.1, -2.3, -0.01), ...)`
+    Example: `Completion(prompt=..., index=0, text="<think>...", token_ids=(9, 2), logprobs=(-0.1, -2.3), ...)`
     """
 
     prompt: Prompt
@@ -162,7 +162,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RewardResult:
-    """The parts of one rollout's reward. The total is the sum of weight x factor x part over parts that did not abstain.
+    """The parts of one rollout's reward: the total is the sum of weight x factor x part, abstentions left out.
 
     Example: `RewardResult(parts={"format": 1.0, "answer": 0.5}, weights={"format": 0.1, "answer": 0.9},
                            factors={"format": 1.0, "answer": 1.0}, outcome=0.5)` has total 0.55.

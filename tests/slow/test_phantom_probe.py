@@ -1,4 +1,4 @@
-"""A linear probe on pooled patches must find what easy worlds show and lose it in hard ones: else `difficulty` says nothing."""
+"""A linear probe must find what easy worlds show and lose it in hard ones: else `difficulty` says nothing."""
 
 from dataclasses import replace
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 
 
 def _features(name: str, *, difficulty: float, first: int, number: int) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and deviation of each patch of films with (every other one) and without the finding, on any side and zone."""
+    """Mean and deviation of each patch; every other film has the finding, on any side and in any zone."""
     world = PhantomWorld(seed=1, size_px=SIZE_PX, difficulty=difficulty)
     rng = np.random.default_rng(first)
     rows: list[np.ndarray] = []

@@ -1,5 +1,7 @@
 """Advantages: how much better a rollout was than the policy's usual."""
 
+from typing import cast
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -17,10 +19,12 @@ def group_advantages(
     >>> group_advantages(torch.tensor([1.0, 0.0]), torch.tensor([0, 0]), scale=False, eps=1e-6)
     tensor([ 0.5000, -0.5000])
     """
-    numbers, member = torch.unique(group, return_inverse=True)
+    numbers, member = _members(group)
     counts = torch.bincount(member, minlength=len(numbers))
     if int(counts.min()) < 2:
-        raise ValueError("a group of one completion has no group-relative advantage. Set worker.rollout.n to 2 or more.")
+        raise ValueError(
+            "a group of one completion has no group-relative advantage. Set worker.rollout.n to 2 or more."
+        )
     means = torch.zeros(len(numbers), dtype=rewards.dtype).index_add_(0, member, rewards) / counts
     centred = rewards - means[member]
     highest = torch.full((len(numbers),), -torch.inf, dtype=rewards.dtype).scatter_reduce_(0, member, rewards, "amax")
@@ -30,3 +34,8 @@ def group_advantages(
         return centred
     variance = torch.zeros(len(numbers), dtype=rewards.dtype).index_add_(0, member, centred**2) / (counts - 1)
     return centred / (variance.sqrt()[member] + eps)
+
+
+def _members(group: Int[Tensor, "N"]) -> tuple[Int[Tensor, "G"], Int[Tensor, "N"]]:
+    """Distinct group numbers, and for each sequence the place of its group among them."""
+    return cast("tuple[Tensor, Tensor]", torch.unique(group, return_inverse=True))  # pyright: ignore[reportUnknownMemberType]

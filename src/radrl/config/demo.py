@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from pydantic import Field
+
 from radrl.config.schema import Config, NonNegativeInt, PositiveInt, Section
 
 
@@ -47,7 +49,7 @@ class DemoConfig(Section):
     """Folder of the run."""
     real_cxr: str | None = None
     """Folder of real radiographs (images/ and metadata.csv) to use in place of the phantom world."""
-    world: dict[str, Any] = {}
+    world: dict[str, Any] = Field(default_factory=dict)
     """Arguments of the phantom world that selection and evaluation see."""
     under_report: float = 0.6
     """Probability that the author of the warm-up's traces overlooks a finding, as labels mined from reports do."""

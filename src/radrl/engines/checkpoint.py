@@ -2,20 +2,21 @@
 
 from pathlib import Path
 
-import torch.distributed.checkpoint as dcp
 from torch import nn
 from torch.distributed.checkpoint.state_dict import get_state_dict, set_state_dict
+from torch.distributed.checkpoint.state_dict_loader import load
+from torch.distributed.checkpoint.state_dict_saver import save
 from torch.optim import Optimizer
 
 
 def save_weights(folder: Path, model: nn.Module, optimizer: Optimizer) -> None:
     """Write the model's and the optimizer's tensors."""
     weights, moments = get_state_dict(model, optimizer)
-    dcp.save({"model": weights, "optimizer": moments}, checkpoint_id=folder, no_dist=True)
+    save({"model": weights, "optimizer": moments}, checkpoint_id=folder, no_dist=True)
 
 
 def load_weights(folder: Path, model: nn.Module, optimizer: Optimizer) -> None:
     """Take over what `save_weights` wrote, in place."""
     weights, moments = get_state_dict(model, optimizer)
-    dcp.load({"model": weights, "optimizer": moments}, checkpoint_id=folder, no_dist=True)
+    load({"model": weights, "optimizer": moments}, checkpoint_id=folder, no_dist=True)
     set_state_dict(model, optimizer, model_state_dict=weights, optim_state_dict=moments)

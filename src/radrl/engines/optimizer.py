@@ -1,4 +1,4 @@
-"""AdamW with clipping, a schedule whose first step is not at rate 0, and steps skipped when a gradient is not finite."""
+"""AdamW with clipping, a schedule that never starts at rate 0, and steps skipped when a gradient is not finite."""
 
 import math
 from collections.abc import Iterable, Mapping

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import cast
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -11,10 +11,8 @@ from radrl.errors import ConfigError
 from radrl.phantom.export import export
 from radrl.phantom.scene import FINDINGS
 from radrl.phantom.sheet import draw_sheet
-from radrl.phantom.world import DEFAULT_KINDS, SPLITS, PhantomWorld
-
-TraceForm = Literal["interleaved", "plain"]
-Style = Literal["full", "short"]
+from radrl.phantom.wording import Style
+from radrl.phantom.world import DEFAULT_KINDS, SPLITS, PhantomWorld, TraceForm
 
 
 def phantom(
@@ -50,10 +48,8 @@ def phantom(
 ) -> dict[str, Path]:
     """Write a world to `out` and return each split's file of rows; with `sheet`, a contact sheet of it as well.
 
-    `train`, `val`, `test` and `ood` are numbers of questions; a split of 0 is left out, and with all of them 0 only the
-    sheet is drawn. `kinds` are `kind=share` texts. The other options are the fields of PhantomWorld.
-
-    Raises: ConfigError for an option that is out of range or does not fit the others.
+    The splits are numbers of questions; one of 0 is left out, and with all of them 0 only the sheet is drawn. `kinds` are
+    `kind=share` texts. Other options are fields of PhantomWorld. Raises: ConfigError for one that is out of range.
     """
     world = PhantomWorld(
         seed=seed,
@@ -71,17 +67,17 @@ def phantom(
         num_options=num_options,
         zoned_options=zoned_options,
         questions_per_study=questions_per_study,
-        trace=cast("TraceForm", _one_of("trace", trace, get_args(TraceForm))),
-        style=cast("Style", _one_of("style", style, get_args(Style))),
+        trace=cast("TraceForm", trace),
+        style=cast("Style", style),
         under_report=under_report,
         twins=twins,
     )
-    sizes = dict(zip(SPLITS, (train, val, test, ood), strict=True))
-    splits = {split: size for split, size in sizes.items() if size != 0}
     if sheet is not None:
         draw_sheet(world, sheet)
-    if sheet is not None and not splits:
-        return {}
+        if not any((train, val, test, ood)):
+            return {}
+    sizes = zip(SPLITS, (train, val, test, ood), strict=True)
+    splits = {split: size for split, size in sizes if size != 0}
     return _export_with_progress(world, out, splits=splits, layout=layout, num_workers=num_workers, console=console)
 
 
@@ -117,9 +113,3 @@ def _export_with_progress(
             num_workers=num_workers,
             progress=lambda split, added: bars.advance(tasks[split], added),
         )
-
-
-def _one_of(name: str, value: str, known: tuple[str, ...]) -> str:
-    if value not in known:
-        raise ConfigError(f"{name} is {value!r}; it must be one of {', '.join(known)}.")
-    return value

@@ -57,7 +57,7 @@ def pleural_other(chest: Chest, fact: Fact) -> Plane:
     thick = 0.10 + 0.050 * fact.severity
     center_y = 0.42 + 0.14 * fact.shape[0]
     along = inside(np.abs(chest.y - center_y) - (0.10 + 0.03 * fact.severity), edge=0.05)
-    wall = inside(-chest.lung_rim - thick * (0.8 + 0.3 * chest.coarse(fact.shape[1])), edge=0.04)
+    wall = inside(-chest.lung_rim - thick * (0.9 + 0.12 * chest.coarse(fact.shape[1])), edge=0.04)
     lateral = inside(chest.center - chest.u, edge=0.05)
     return 0.42 * along * wall * lateral * chest.lung(fact.side)
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from radrl.phantom.questions import Question, Subject, as_named
 from radrl.phantom.scene import Fact, Study
 from radrl.phantom.wording import Statement, Style, affirm, both_sides, deny
+from radrl.phantom.world import TraceForm
 from radrl.types import Triplet
 
 HOLDS: Final = "✅"
@@ -32,9 +33,7 @@ class _Step:
     answer: str
 
 
-def write_trace(
-    question: Question, study: Study, *, trace: Literal["interleaved", "plain"], style: Style
-) -> ReferenceTrace:
+def write_trace(question: Question, study: Study, *, trace: TraceForm, style: Style) -> ReferenceTrace:
     """The trace of an author who sees exactly the facts of `study`."""
     steps = _judgements(question, study, style=style)
     final = question.final_text(study)

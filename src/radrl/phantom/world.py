@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from radrl.errors import ConfigError
 from radrl.phantom.scene import FINDINGS, HELD_OUT, ZONES, Zone
+from radrl.phantom.wording import Style
 
 KINDS: Final = ("presence", "view", "location", "severity", "list", "closed", "open")
+TraceForm = Literal["interleaved", "plain"]
 SPLITS: Final = ("train", "val", "test", "ood")
 """Splits are ranges of patient numbers; `ood` alone shows the pairs of finding and zone in HELD_OUT."""
 MAX_PATIENTS: Final = 1_000_000
@@ -59,9 +61,9 @@ class PhantomWorld:
     zoned_options: bool = True
     """Whether closed questions may tell zones apart (`left upper zone consolidation`), not sides alone."""
     questions_per_study: int = 1
-    trace: Literal["interleaved", "plain"] = "interleaved"
+    trace: TraceForm = "interleaved"
     """A think/answer pair a judgement, or one pair in all."""
-    style: Literal["full", "short"] = "full"
+    style: Style = "full"
     """Evidence in sentences, or about five words."""
     under_report: float = 0.0
     """Probability that the author of the reference overlooks a finding, as labels mined from reports do: the same one
@@ -73,6 +75,8 @@ class PhantomWorld:
         _check_numbers(self)
         _check_names("findings", given=self.findings, known=FINDINGS)
         _check_names("kinds", given=tuple(self.kinds), known=KINDS)
+        _check_names("trace", given=(self.trace,), known=get_args(TraceForm))
+        _check_names("style", given=(self.style,), known=get_args(Style))
         if "pneumonia" in self.findings and "consolidation" not in self.findings:
             raise ConfigError(
                 "findings names pneumonia without consolidation, but here pneumonia is a consolidation in a patient "

@@ -13,7 +13,7 @@ import inspect
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar, get_type_hints
+from typing import TypeVar, cast, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -107,7 +107,7 @@ def _check_arguments(name: str, function: Reward, kwargs: Mapping[str, Argument]
 
 
 def _typed(name: str, argument: str, value: Argument, hint: object) -> object:
-    adapter: TypeAdapter[object] = TypeAdapter(hint)
+    adapter = cast("TypeAdapter[object]", TypeAdapter(hint))  # pyright: ignore[reportArgumentType, reportUnknownVariableType]
     try:
         return adapter.validate_python(value)
     except ValidationError as error:

@@ -32,7 +32,7 @@ def test_equal_rewards_give_exactly_zero_even_where_the_mean_is_not_representabl
 
 
 def test_a_group_of_one_is_an_error():
-    with pytest.raises(ValueError, match="rollout.n"):
+    with pytest.raises(ValueError, match=r"worker\.rollout\.n"):
         group_advantages(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([0, 0, 1]), scale=True, eps=1e-6)
 
 

@@ -188,8 +188,8 @@ def test_the_command_can_draw_the_sheet_alone(tmp_path: Path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"trace": "zigzag"}, "trace is 'zigzag'"),
-        ({"style": "terse"}, "style is 'terse'"),
+        ({"trace": "zigzag"}, "'zigzag' in trace is not known"),
+        ({"style": "terse"}, "'terse' in style is not known"),
         ({"kinds": ("open",)}, "KIND=SHARE"),
     ],
 )
