@@ -46,10 +46,10 @@ def phantom(
     sheet: Path | None = None,
     console: Console | None = None,
 ) -> dict[str, Path]:
-    """Write a world to `out` and return each split's file of rows; with `sheet`, a contact sheet of it as well.
+    """Write a world to `out` and return each split's file of rows; with `sheet`, a contact sheet as well.
 
-    The splits are numbers of questions; one of 0 is left out, and with all of them 0 only the sheet is drawn. `kinds` are
-    `kind=share` texts. Other options are fields of PhantomWorld. Raises: ConfigError for one that is out of range.
+    Splits are numbers of questions, 0 for none; `kinds` are `kind=share` texts; the rest are fields of PhantomWorld.
+    Raises: ConfigError for an option that is out of range.
     """
     world = PhantomWorld(
         seed=seed,
@@ -72,13 +72,8 @@ def phantom(
         under_report=under_report,
         twins=twins,
     )
-    if sheet is not None:
-        draw_sheet(world, sheet)
-        if not any((train, val, test, ood)):
-            return {}
-    sizes = zip(SPLITS, (train, val, test, ood), strict=True)
-    splits = {split: size for split, size in sizes if size != 0}
-    return _export_with_progress(world, out, splits=splits, layout=layout, num_workers=num_workers, console=console)
+    splits = {split: size for split, size in zip(SPLITS, (train, val, test, ood), strict=True) if size != 0}
+    return _write(world, out, splits=splits, layout=layout, num_workers=num_workers, sheet=sheet, console=console)
 
 
 def read_kinds(texts: Sequence[str]) -> Mapping[str, float]:
@@ -93,15 +88,20 @@ def read_kinds(texts: Sequence[str]) -> Mapping[str, float]:
     return shares or DEFAULT_KINDS
 
 
-def _export_with_progress(
+def _write(
     world: PhantomWorld,
     out: Path,
     *,
     splits: Mapping[str, int],
     layout: str,
     num_workers: int,
+    sheet: Path | None,
     console: Console | None,
 ) -> dict[str, Path]:
+    if sheet is not None:
+        draw_sheet(world, sheet)
+        if not splits:
+            return {}
     columns = (TextColumn("{task.description:>6}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as bars:
         tasks = {split: bars.add_task(split, total=size) for split, size in splits.items()}
