@@ -4,20 +4,20 @@ from typing import Any
 
 from pydantic import Field
 
-from radrl.config.schema import Config, NonNegativeInt, PositiveInt, Section
+from radrl.config.schema import Config, Fraction, NonNegativeInt, PositiveInt, Section
 
 
 class DemoData(Section):
-    """How many patients of the phantom world each part of the demo sees."""
+    """How many patients of the phantom world each part of the demo sees. Real films are split in these proportions."""
 
     warm_up: PositiveInt = 1000
-    """Patients of the supervised warm-up."""
+    """Questions of the supervised warm-up."""
     pool: PositiveInt = 400
-    """Patients whose questions the hard examples are selected from."""
+    """Questions the hard examples are selected from."""
     test: PositiveInt = 200
-    """Held-out patients."""
+    """Questions about held-out patients."""
     ood: PositiveInt = 100
-    """Held-out patients with pairs of finding and zone that training never shows."""
+    """Held-out patients with pairs of finding and zone that training never shows; there are none of real films."""
 
 
 class DemoModel(Section):
@@ -51,7 +51,7 @@ class DemoConfig(Section):
     """Folder of real radiographs (images/ and metadata.csv) to use in place of the phantom world."""
     world: dict[str, Any] = Field(default_factory=dict)
     """Arguments of the phantom world that selection and evaluation see."""
-    under_report: float = 0.6
+    under_report: Fraction = 0.55
     """Probability that the author of the warm-up's traces overlooks a finding, as labels mined from reports do."""
     data: DemoData = DemoData()
     model: DemoModel = DemoModel()
