@@ -13,9 +13,9 @@ log = logging.getLogger(__name__)
 
 
 def show_from(args: Sequence[str]) -> None:
-    """Print the resolved tree. Rules across fields are checked, files are not."""
+    """Print the resolved tree, then complain of what would keep it from running. Files are not looked for."""
     loaded = load_config(Config, args)
     for warning in loaded.warnings:
         log.warning("%s", warning)
-    check(loaded.config, paths=False, origins=loaded.origins)
     sys.stdout.write(show(loaded))
+    check(loaded.config, paths=False, origins=loaded.origins)

@@ -25,6 +25,8 @@ from radrl.data.select import Attempt, select_hard
 from radrl.evaluate import evaluate
 from radrl.evaluation.records import read_records
 from radrl.evaluation.summary import Summary
+from radrl.films.export import export_films
+from radrl.films.metadata import Film, read_films
 from radrl.jsonl import append_jsonl, read_jsonl
 from radrl.models.tiny import build_tiny
 from radrl.phantom.export import export
@@ -60,12 +62,17 @@ class DemoFiles:
     """What hard examples are selected from, with true traces."""
     tests: Mapping[str, Path]
     """Held-out files by the name they are reported under; `test` is the main one."""
+    notes: tuple[str, ...]
+    """What a reader of the results has to know of the data."""
 
 
 def demo_from(args: Sequence[str]) -> Path:
     """Run the demo as the arguments say, on top of the settings that ship. Returns its folder."""
-    shipped = files("radrl").joinpath("demo.yaml")
-    loaded = load_config(DemoConfig, [f"config={shipped}", *args])
+    shipped = [f"config={files('radrl').joinpath('demo.yaml')}"]
+    loaded = load_config(DemoConfig, [*shipped, *args])
+    if loaded.config.real_cxr is not None:
+        shipped.append(f"config={files('radrl').joinpath('demo_real.yaml')}")
+        loaded = load_config(DemoConfig, [*shipped, *args])
     for warning in loaded.warnings:
         log.warning("%s", warning)
     return run_demo(loaded.config, command=["radrl", "demo", *args])
@@ -96,7 +103,7 @@ def run_demo(config: DemoConfig, *, command: Sequence[str]) -> Path:
     watch.lap("reinforce")
     after = evaluate_all(config, data, trained, out / "evaluation", prefix="rl", blind=True)
     watch.lap("evaluate_rl")
-    summary = summarise(before, after)
+    summary = {**summarise(before, after), "notes": data.notes}
     write_summary(out, summary, watch)
     build_report(out)
     watch.lap("report")
@@ -106,6 +113,11 @@ def run_demo(config: DemoConfig, *, command: Sequence[str]) -> Path:
 
 
 def draw_data(config: DemoConfig, folder: Path) -> DemoFiles:
+    """The questions: about the films of a folder where one is given, else about the phantom world."""
+    return draw_phantom(config, folder) if config.real_cxr is None else ask_films(Path(config.real_cxr), config, folder)
+
+
+def draw_phantom(config: DemoConfig, folder: Path) -> DemoFiles:
     """Draw the phantom world's questions: true ones, and the warm-up's with traces that under-report."""
     world = PhantomWorld(**{"seed": config.seed, **config.world})
     teacher = replace(world, under_report=config.under_report)
@@ -113,8 +125,31 @@ def draw_data(config: DemoConfig, folder: Path) -> DemoFiles:
     taught = export(teacher, folder / "warm_up", splits={"train": config.data.warm_up}, num_workers=config.num_workers)
     true = export(world, folder / "true", splits=true_splits, num_workers=config.num_workers)
     return DemoFiles(
-        warm_up=taught["train"], pool=true["val"], tests={name: true[name] for name in ("test", "ood") if name in true}
+        warm_up=taught["train"],
+        pool=true["val"],
+        tests={name: true[name] for name in ("test", "ood") if name in true},
+        notes=("Generated images: nothing here says anything about patients. Not for clinical use.",),
     )
+
+
+def ask_films(source: Path, config: DemoConfig, folder: Path) -> DemoFiles:
+    """Ask about real films, the parts split by patient. The films stay where they are."""
+    films = read_films(source)
+    shares = {"warm_up": config.data.warm_up, "pool": config.data.pool, "test": config.data.test}
+    parts = export_films(films, folder, shares=shares)
+    return DemoFiles(
+        warm_up=parts["warm_up"], pool=parts["pool"], tests={"test": parts["test"]}, notes=film_notes(films)
+    )
+
+
+def film_notes(films: Sequence[Film]) -> tuple[str, ...]:
+    """What the numbers are worth, and whom to name: the report shows the films."""
+    num_patients = len({film.patient_id for film in films})
+    worth = (
+        f"{len(films)} real films of {num_patients} patients and a few steps of each phase show that real input takes "
+        "the same path, and no more. The result is at chance, and a number above it is luck. Not for clinical use."
+    )
+    return (worth, f"Films: {'; '.join(dict.fromkeys(film.credit for film in films))}.")
 
 
 def build_model(config: DemoConfig, data: DemoFiles, folder: Path) -> Path:
@@ -228,10 +263,9 @@ def show(out: Path) -> None:
     console.print(table)
     blind = {name.replace("_", " "): value for name, value in summary["blind"].items() if value is not None}
     console.print("Without looking: " + ", ".join(f"{name} {value:.3f}" for name, value in blind.items()))
-    console.print(
-        f"{sum(summary['seconds'].values()):.0f} s, {summary['peak_rss_mb'] / 1024:.1f} GB. "
-        "Generated images: nothing here says anything about patients. Not for clinical use."
-    )
+    console.print(f"{sum(summary['seconds'].values()):.0f} s, {summary['peak_rss_mb'] / 1024:.1f} GB.")
+    for note in summary["notes"]:
+        console.print(note)
     console.print(f"Report: {summary['report']}", soft_wrap=True)
 
 

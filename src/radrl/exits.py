@@ -24,7 +24,9 @@ def guarded(command: Callable[[Sequence[str]], object], args: Sequence[str]) -> 
     except Interrupted as stop:
         return _say(f"saved after step {stop.step}. The same command goes on from there.", 128 + stop.signal_number)
     except KeyboardInterrupt:
-        return _say("stopped at once. A training run goes on from its last checkpoint when the same command is given.", 130)
+        return _say(
+            "stopped at once. A training run goes on from its last checkpoint when the same command is given.", 130
+        )
     return DONE
 
 

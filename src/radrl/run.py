@@ -26,6 +26,8 @@ from radrl.jsonl import append_jsonl, cut_after_step
 log = logging.getLogger(__name__)
 
 TRACKER = "checkpoint_tracker.json"
+BEST = "best.json"
+"""File of a checkpoint that says which validation was the best so far; the tracker may be a kill behind."""
 
 
 class Persistent(Protocol):
@@ -120,14 +122,14 @@ class Run:
         steps = saved_steps(self.checkpoints)
         last = steps[-1] if steps else 0
         if steps:
-            self.load(self.checkpoints / f"global_step_{last}")
+            newest = self.checkpoints / f"global_step_{last}"
+            self.load(newest)
+            self._best = json.loads((newest / BEST).read_text(encoding="utf-8"))
+            self._write_tracker(last)
             log.info("resuming after step %d of %s", last, self.folder)
-            tracker = self.checkpoints / TRACKER
-            if tracker.exists():
-                written = json.loads(tracker.read_text(encoding="utf-8"))
-                self._best = {key: written[key] for key in self._best}
         for name in ("metrics.jsonl", "completions.jsonl"):
-            cut_after_step(self.folder / name, last)
+            # Step 0 is the validation of the starting weights, which a run that is still there repeats.
+            cut_after_step(self.folder / name, last or -1)
         if not steps and self.start_from is not None:
             last = _step_of(Path(self.start_from))
             self.load(Path(self.start_from))
@@ -153,13 +155,13 @@ class Run:
             yield entry
         entry.add(machine_metrics())
         self.log(step, entry.metrics, stage=stage)
-        append_jsonl(self.folder / "completions.jsonl", entry.completions)
+        self._append("completions.jsonl", entry.completions, step=step)
         if self.progress is not None:
             self.progress.update(step, entry.metrics)
 
     def log(self, step: int, metrics: Mapping[str, float], *, stage: str) -> None:
-        """Append one line to metrics.jsonl and tell the trackers."""
-        append_jsonl(self.folder / "metrics.jsonl", [{"step": step, "stage": stage, **metrics}])
+        """Append one line to metrics.jsonl and tell the trackers. Raises CheckpointError when the disk refuses."""
+        self._append("metrics.jsonl", [{"step": step, "stage": stage, **metrics}], step=step)
         for tracker in self.trackers:
             tracker.write(step, metrics)
 
@@ -190,6 +192,7 @@ class Run:
                 (unfinished / name).mkdir()
                 part.save(unfinished / name)
             torch.save(torch.get_rng_state(), unfinished / "rng.pt")
+            (unfinished / BEST).write_text(json.dumps(self._best), encoding="utf-8")
             _flush_to_disk(unfinished)
             if final.exists():
                 shutil.rmtree(final)
@@ -214,6 +217,15 @@ class Run:
         """Flush the trackers."""
         for tracker in self.trackers:
             tracker.close()
+
+    def _append(self, name: str, records: Sequence[Mapping[str, object]], *, step: int) -> None:
+        try:
+            append_jsonl(self.folder / name, records)
+        except OSError as error:
+            raise CheckpointError(
+                f"the records of step {step} could not be written to {self.folder / name}: {error}. "
+                "Checkpoints are untouched: free some space and give the same command again."
+            ) from error
 
     def _write_tracker(self, step: int) -> None:
         content = {
@@ -254,11 +266,17 @@ def open_folder(
             f"the run in {folder} was started with other values of {', '.join(changed_keys)}. Give the same values to "
             "resume it, another trainer.experiment_name to start beside it, or trainer.fresh=true to move it aside."
         )
-    folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder / "config.yaml", config_text)
-    with (folder / "command.txt").open("a", encoding="utf-8") as file:
-        file.write(" ".join(command) + "\n")
-    write_atomically(folder / "environment.json", json.dumps(describe_environment(), indent=1))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(folder / "config.yaml", config_text)
+        with (folder / "command.txt").open("a", encoding="utf-8") as file:
+            file.write(" ".join(command) + "\n")
+        write_atomically(folder / "environment.json", json.dumps(describe_environment(), indent=1))
+    except OSError as error:
+        raise ConfigError(
+            f"the run folder {folder} cannot be written: {error}. Free some space, or choose another folder with "
+            "trainer.save_checkpoint_path."
+        ) from error
 
 
 def describe_environment() -> dict[str, object]:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor, ProcessorMixin
 from transformers.utils.hub import cached_file
 
@@ -66,9 +67,15 @@ def load_adapter(
 
 
 def save_adapter(adapter: ModelAdapter, folder: Path) -> None:
-    """Write weights, tokenizer, processor and chat template so that `AutoProcessor` and `AutoModelFor...` open them."""
+    """Write weights, tokenizer, processor and chat template so that `AutoProcessor` and `AutoModelFor...` open them.
+
+    Raises OSError when the disk refuses.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    adapter.model.save_pretrained(folder)
+    try:
+        adapter.model.save_pretrained(folder)
+    except SafetensorError as error:
+        raise OSError(str(error)) from error
     save_processor(adapter.processor, folder)
 
 
@@ -101,7 +108,9 @@ def resolve_dtype(dtype: str, *, device: torch.device) -> torch.dtype:
 def _source_folder(path: str | Path) -> Path:
     """Folder of a model; a hub name is fetched, or found in the cache, by transformers."""
     if not str(path):
-        raise ConfigError("no model is given. Set worker.actor.model.model_path (model, in radrl evaluate) to a Hugging Face folder or hub name.")
+        raise ConfigError(
+            "no model is given. Set worker.actor.model.model_path (model, in radrl evaluate) to a Hugging Face folder or hub name."
+        )
     if Path(path).is_dir():
         return Path(path)
     try:

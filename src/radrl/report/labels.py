@@ -64,6 +64,7 @@ KINDS: dict[str, str] = {
     "list": "List the abnormalities",
     "closed": "Choose among named options",
     "open": "Open, with candidates",
+    "order": "Which film came later?",
 }
 
 BLIND: dict[str, Label] = {

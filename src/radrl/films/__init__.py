@@ -1,0 +1,1 @@
+"""Real chest radiographs from a folder, with questions made from what is known of them."""
