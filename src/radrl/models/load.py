@@ -109,7 +109,8 @@ def _source_folder(path: str | Path) -> Path:
     """Folder of a model; a hub name is fetched, or found in the cache, by transformers."""
     if not str(path):
         raise ConfigError(
-            "no model is given. Set worker.actor.model.model_path (model, in radrl evaluate) to a Hugging Face folder or hub name."
+            "no model is given. Set worker.actor.model.model_path (model, in radrl evaluate) to a Hugging Face folder "
+            "or hub name."
         )
     if Path(path).is_dir():
         return Path(path)
