@@ -1,6 +1,6 @@
 """How fast the phantom world is drawn: images a second on one core, with and without what surrounds the picture.
 
-    python benchmarks/phantom_speed.py
+python benchmarks/phantom_speed.py
 """
 
 import platform

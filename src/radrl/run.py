@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
+from pickle import UnpicklingError
 from types import FrameType
 from typing import Any, Protocol
 
@@ -144,8 +145,15 @@ class Run:
                     f"checkpoint {checkpoint} holds no state of {name!r}. It was written by another kind of run; "
                     "point trainer.load_checkpoint_path at another one, or start anew with trainer.fresh=true."
                 )
-            part.load(checkpoint / name)
-        torch.set_rng_state(torch.load(checkpoint / "rng.pt", weights_only=True))
+        try:
+            for name, part in self.parts.items():
+                part.load(checkpoint / name)
+            torch.set_rng_state(torch.load(checkpoint / "rng.pt", weights_only=True))
+        except (OSError, ValueError, KeyError, EOFError, RuntimeError, UnpicklingError) as error:
+            raise CheckpointError(
+                f"checkpoint {checkpoint} cannot be read: {type(error).__name__}: {error}. It was damaged after it was "
+                "written, or belongs to another model or data: remove it to go on from the one before."
+            ) from error
 
     @contextlib.contextmanager
     def step(self, step: int, stage: str) -> Iterator[StepLog]:

@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -212,14 +213,20 @@ def completion_records(
     assert batch.advantages is not None
     first_token = torch.cumsum(batch.lengths, 0) - batch.lengths
     advantages = batch.advantages[first_token].tolist()
-    rollouts = [rollout for group in groups for rollout in group.rollouts]
-    return [
-        completion_record(rollout, advantage=advantage, step=step, stage=stage)
-        for rollout, advantage in zip(rollouts, advantages, strict=True)
-    ]
+    records: list[dict[str, object]] = []
+    num_written: Counter[str] = Counter()
+    for group in groups:
+        sample_id = group.prompt.sample.id
+        # A step may draw the same prompt twice, at the end of an epoch; its second group goes on counting.
+        first = num_written[sample_id]
+        num_written[sample_id] += len(group.rollouts)
+        for rollout in group.rollouts:
+            index, advantage = first + rollout.completion.index, advantages[len(records)]
+            records.append(completion_record(rollout, index=index, advantage=advantage, step=step, stage=stage))
+    return records
 
 
-def completion_record(rollout: Rollout, *, advantage: float, step: int, stage: str) -> dict[str, object]:
+def completion_record(rollout: Rollout, *, index: int, advantage: float, step: int, stage: str) -> dict[str, object]:
     """One line of completions.jsonl. Tokens and log-probabilities are flat lists of the same length."""
     completion, reward = rollout.completion, rollout.reward
     sample = completion.prompt.sample
@@ -227,7 +234,7 @@ def completion_record(rollout: Rollout, *, advantage: float, step: int, stage: s
         "step": step,
         "stage": stage,
         "id": sample.id,
-        "index": completion.index,
+        "index": index,
         "kind": sample.kind,
         "patient_id": sample.patient_id,
         "prompt": sample.question,

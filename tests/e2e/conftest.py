@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from processes import Ended, radrl
-from small_world import RUN, WARM_UP_STEPS, World
+from small_world import RUN, WARM_UP, WARM_UP_STEPS, World
 
 PHANTOM = (
     *("--train", "40", "--val", "8", "--test", "8", "--ood", "0", "--seed", "3", "--size", "32"),
@@ -21,8 +21,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     made = World(
         folder=folder / "data",
         untrained=folder / "tiny",
-        warm=folder / f"runs/radrl/warm_up/checkpoints/global_step_{WARM_UP_STEPS}/actor/huggingface",
-        warm_up=folder / "runs/radrl/warm_up",
+        warm=folder / WARM_UP / f"checkpoints/global_step_{WARM_UP_STEPS}/actor/huggingface",
+        warm_up=folder / WARM_UP,
     )
     _must(radrl("phantom", "data", *PHANTOM, folder=folder))
     _must(radrl("tiny", "--out", "tiny", "--corpus", "data/train.jsonl", *TINY, folder=folder))

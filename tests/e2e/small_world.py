@@ -5,9 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "phantom_grpo.yaml"
-RUN = Path("runs/radrl/phantom_grpo")
-"""Where a run that keeps the example's names is, in the folder it is started from."""
+EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLE = EXAMPLES / "phantom_grpo.yaml"
+RUN = Path("runs/phantom/grpo")
+"""Where a run that keeps the example's names is, in the folder it is started from ..."""
+WARM_UP = Path("runs/phantom/sft")
+"""... and a warm-up."""
 WARM_UP_STEPS = 80
 
 
@@ -50,9 +53,10 @@ class World:
         )
 
     def supervised(self, **changes: object) -> list[str]:
-        """`radrl sft` arguments."""
+        """`radrl sft` arguments: the example in small."""
         return settings(
             {
+                "config": EXAMPLES / "phantom_sft.yaml",
                 "data.train_files": self.folder / "train.jsonl",
                 "data.max_prompt_length": 64,
                 "data.max_response_length": 128,
@@ -61,8 +65,6 @@ class World:
                 "worker.actor.global_batch_size": 8,
                 "worker.actor.row_tokens": 256,
                 "worker.actor.optim.lr": 4e-3,
-                "worker.actor.optim.betas": "[0.9, 0.95]",
-                "trainer.experiment_name": "warm_up",
                 "trainer.max_steps": WARM_UP_STEPS,
                 "trainer.logger": "console",
             },

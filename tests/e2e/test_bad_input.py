@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from processes import radrl
-from small_world import EXAMPLE, RUN, World, lines
+from small_world import RUN, World, lines
 
 
 def refused(*args: str, folder: Path) -> str:
@@ -32,9 +32,7 @@ def rows_with(world: World, folder: Path, *, line: int, **fields: object) -> Pat
 
 def test_row_48_an_unknown_key_is_refused_with_its_origin_and_the_nearest_key(world, tmp_path):
     sentence = refused("train", *world.training(), "worker.actor.optim.lrr=1e-6", folder=tmp_path)
-    assert sentence == (
-        "unknown key worker.actor.optim.lrr (from command line). Did you mean worker.actor.optim.lr?"
-    )
+    assert sentence == ("unknown key worker.actor.optim.lrr (from command line). Did you mean worker.actor.optim.lr?")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -112,7 +110,9 @@ def test_a_changed_configuration_in_an_existing_run_is_refused_with_the_keys(wor
 
     sentence = refused("train", *changed, folder=folder)
 
-    assert sentence.startswith(f"the run in {RUN} was started with other values of trainer.seed, worker.actor.optim.lr.")
+    assert sentence.startswith(
+        f"the run in {RUN} was started with other values of trainer.seed, worker.actor.optim.lr."
+    )
     assert "trainer.fresh=true" in sentence
     assert {path: path.read_bytes() for path in undisturbed.rglob("*") if path.is_file()} == before
 
@@ -139,7 +139,3 @@ def test_zero_variance_everywhere_saves_and_ends_with_code_3(world, tmp_path):
         assert "The state is saved." in ended.output
         assert "Traceback" not in ended.output
         assert [path.name for path in (tmp_path / RUN / "checkpoints").glob("global*")] == ["global_step_0"]
-
-
-def test_the_example_names_no_file_of_this_machine():
-    assert "/work" not in EXAMPLE.read_text()

@@ -4,7 +4,7 @@ import signal
 
 import pytest
 from processes import Moment, radrl
-from small_world import RUN, lines, without_times
+from small_world import RUN, WARM_UP, lines, without_times
 
 IN_THE_THIRD_STEP = Moment(part="completions.jsonl", event="open", count=3)
 
@@ -29,7 +29,7 @@ def test_a_warm_up_asked_to_stop_saves_too(world, tmp_path):
     stopped = radrl("sft", *world.supervised(), folder=tmp_path, moment=moment, sends=signal.SIGTERM)
 
     assert (stopped.code, "saved after step 5." in stopped.output) == (143, True)
-    assert (tmp_path / "runs/radrl/warm_up/checkpoints/global_step_5").is_dir()
+    assert (tmp_path / WARM_UP / "checkpoints/global_step_5").is_dir()
 
 
 def test_ctrl_c_before_the_first_step_says_so_without_a_traceback(world, tmp_path):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from processes import Moment, radrl
-from small_world import RUN, World, lines, without_times
+from small_world import RUN, WARM_UP, World, lines, without_times
 
 KILLED = -9
 
@@ -53,7 +53,7 @@ def run_with_random_kills(world: World, folder: Path, *, seed: int) -> int:
     """Give the command again and again, each time killed at a later file operation; how often it was killed."""
     draw = random.Random(seed)
     for num_kills in range(40):
-        moment = Moment(part=str(RUN.name), count=draw.randint(5, 120))
+        moment = Moment(part=str(RUN), count=draw.randint(20, 160))
         ended = radrl("train", *world.training(), folder=folder, moment=moment)
         if ended.code == 0:
             return num_kills
@@ -94,7 +94,7 @@ def test_a_warm_up_that_was_killed_ends_with_the_same_weights(world, tmp_path):
 
     assert radrl(*command, folder=tmp_path).code == 0
 
-    run = tmp_path / "runs/radrl/warm_up"
+    run = tmp_path / WARM_UP
     weights = world.warm.relative_to(world.warm_up) / "model.safetensors"
     assert without_times(lines(run / "metrics.jsonl")) == without_times(lines(world.warm_up / "metrics.jsonl"))
     assert (run / weights).read_bytes() == (world.warm_up / weights).read_bytes()

@@ -90,7 +90,7 @@ def _cadence(config: Config, say: _Quote) -> Iterator[str]:
     for key, value, none in (
         ("trainer.save_freq", trainer.save_freq, "-1 to save at the end only"),
         ("trainer.save_limit", trainer.save_limit, "-1 to keep all checkpoints"),
-        ("trainer.val_freq", trainer.val_freq, "-1 to never validate"),
+        ("trainer.val_freq", trainer.val_freq, "-1 to validate at the end only"),
         ("trainer.max_try_make_batch", trainer.max_try_make_batch, "-1 for no limit"),
         ("data.val_max_samples", data.val_max_samples, "-1 to take all"),
     ):

@@ -279,6 +279,12 @@ CX_MIND: tuple[SeedKey, ...] = (
         note="completions.jsonl holds every completion",
     ),
     SeedKey(
+        key="trainer.save_model_only",
+        example=False,
+        becomes=without_effect,
+        note="a checkpoint always holds all that a run needs to go on",
+    ),
+    SeedKey(
         key="trainer.logger",
         example=["console", "wandb"],
         becomes=known_loggers,

@@ -296,7 +296,7 @@ class TrainerConfig(Section):
     max_try_make_batch: int = 20
     """Sampling rounds a step may take to fill its batch when groups are filtered; -1 means no limit."""
     val_freq: int = -1
-    """Steps between validations; -1 means never."""
+    """Steps between validations; -1 means only at the end. There are none without `data.val_files`."""
     val_before_train: bool = False
     """Whether the starting weights are validated."""
     val_only: bool = False
@@ -305,8 +305,6 @@ class TrainerConfig(Section):
     """Steps between checkpoints; -1 means only at the end."""
     save_limit: int = -1
     """Checkpoints kept, the best and the newest among them; -1 keeps all."""
-    save_model_only: bool = False
-    """Whether the last checkpoint holds the weights alone; such a run cannot resume from it."""
 
 
 class Config(Section):

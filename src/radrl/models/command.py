@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from radrl.compat import quiet_transformers
 from radrl.data.sources import read_rows
 from radrl.errors import ConfigError
 from radrl.models.tiny import build_tiny
@@ -33,6 +34,7 @@ def tiny(
     """
     if out.exists() and any(out.iterdir()):
         raise ConfigError(f"{out} is not empty. Name another folder, or remove what is in it.")
+    quiet_transformers()
     texts = list(_file_texts(corpus) if corpus else _phantom_texts())
     if not texts:
         raise ConfigError(f"there is no text in {', '.join(map(str, corpus))}. Name files of training rows or of text.")

@@ -47,7 +47,7 @@ def test_the_defaults_pass():
         (["trainer.n_gpus_per_node=8"], "trainer.n_gpus_per_node = 8 (from command line)", "Set both to 1"),
         (["trainer.save_limit=0"], "trainer.save_limit = 0", "-1 to keep all"),
         (["trainer.save_freq=0"], "trainer.save_freq = 0", "-1 to save at the end only"),
-        (["trainer.val_freq=-5"], "trainer.val_freq = -5", "-1 to never validate"),
+        (["trainer.val_freq=-5"], "trainer.val_freq = -5", "-1 to validate at the end only"),
         (["trainer.val_freq=5"], "trainer.val_freq = 5 (from command line), but data.val_files is empty", "Name files"),
         (["trainer.val_only=true"], "trainer.val_only = True", "Name files"),
         (["data.max_response_length=4096"], "6144 tokens, do not fit worker.actor.row_tokens = 4096", "Set it to 6144"),

@@ -152,3 +152,14 @@ def test_a_fresh_run_moves_the_earlier_one_aside(tmp_path):
     assert not (folder / "metrics.jsonl").exists()
     aside = [path for path in tmp_path.iterdir() if path != folder]
     assert [(path / "metrics.jsonl").exists() for path in aside] == [True]
+
+
+def test_a_checkpoint_that_was_damaged_is_one_clear_error(tmp_path):
+    counter = Counter()
+    run = Run(tmp_path, parts={"counter": counter})
+    run.restore()
+    take_steps(run, counter, 1, 1, save_at=[1])
+    (tmp_path / "checkpoints" / "global_step_1" / "counter" / "value.txt").write_text("no number")
+
+    with pytest.raises(CheckpointError, match="global_step_1 cannot be read: ValueError"):
+        Run(tmp_path, parts={"counter": counter}).restore()

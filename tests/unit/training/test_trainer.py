@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 from builders import a_completion, a_prompt
@@ -221,3 +222,17 @@ class StopAfter:
 
     def publish(self, version):
         self.sampler.publish(version)
+
+
+def test_a_prompt_drawn_twice_in_a_step_goes_on_counting_its_completions(tmp_path):
+    config = a_config()
+    stage = replace(a_stage(config, num_steps=1), prompts=PromptStream([a_prompt(0)], seed=1, shuffle=False))
+    actor = RecordingActor()
+    curriculum = Curriculum(stages=[stage])
+    run = Run(tmp_path, parts={"actor": actor, "curriculum": curriculum})
+
+    train(config, Roles(actor=actor, sampler=ScriptedSampler([YES, NO])), curriculum, run)
+
+    records = lines(tmp_path / "completions.jsonl")
+    assert [(record["id"], record["index"]) for record in records] == [("q0", 0), ("q0", 1), ("q0", 2), ("q0", 3)]
+    assert [record["outcome"] for record in records] == [1.0, 0.0, 1.0, 0.0]
