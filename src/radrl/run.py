@@ -139,7 +139,7 @@ class Run:
 
     def load(self, checkpoint: Path) -> None:
         """Take over the state of every part, and the random generators', from a checkpoint folder."""
-        for name, part in self.parts.items():
+        for name in self.parts:
             if not (checkpoint / name).is_dir():
                 raise CheckpointError(
                     f"checkpoint {checkpoint} holds no state of {name!r}. It was written by another kind of run; "
