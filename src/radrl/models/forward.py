@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from radrl.models.adapter import ModelAdapter, Placed
@@ -45,12 +45,21 @@ def score_completions(adapter: ModelAdapter, micro_batch: MicroBatch, *, tempera
         mask=shared_prefix_mask(rows.part, rows.completion),
     )
     return score_tokens(
-        hidden.flatten(0, 1)[rows.sources],
+        states_at(hidden.flatten(0, 1), rows.sources),
         adapter.family.head_weight,
         torch.tensor(micro_batch.token_ids, device=adapter.device),
         temperature=temperature,
         banned=adapter.banned,
     )
+
+
+def states_at(hidden: Float[Tensor, "M D"], sources: Int[Tensor, "T"]) -> Float[Tensor, "T D"]:
+    """The states that the completion tokens are scored from, with a gradient that is the same to the bit every time.
+
+    A prompt's last state is the source of a whole group. Plain indexing adds up its gradient from several threads in no
+    fixed order, which made a run on two threads differ from its own repetition after 17 steps.
+    """
+    return hidden.index_select(0, sources)
 
 
 def lay_out(adapter: ModelAdapter, micro_batch: MicroBatch) -> RowTensors:
