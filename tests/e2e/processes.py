@@ -100,6 +100,8 @@ def _command(
     from radrl.cli import app
 
     os.chdir(folder)
+    # Tests that run in the background inherit an ignored Ctrl-C; a process at a terminal does not.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with log.open("wb") as file:
         os.dup2(file.fileno(), sys.stdout.fileno())
         os.dup2(file.fileno(), sys.stderr.fileno())
