@@ -30,10 +30,9 @@ def main() -> None:
 
 def _end(module: str, function: str, args: Sequence[str]) -> None:
     """Import the command's module, run it and leave with its exit code."""
-    from radrl.compat import keep_freed_memory, let_threads_sleep
+    from radrl.compat import keep_freed_memory
     from radrl.exits import guarded
 
-    let_threads_sleep()
     keep_freed_memory()
     command: Callable[[Sequence[str]], object] = getattr(import_module(module), function)
     raise typer.Exit(guarded(command, list(args)))

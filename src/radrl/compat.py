@@ -2,7 +2,6 @@
 
 import ctypes
 import importlib.util
-import os
 import sys
 from collections.abc import Mapping
 
@@ -46,15 +45,6 @@ def quiet_transformers() -> None:
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-
-
-def let_threads_sleep() -> None:
-    """Have OpenMP threads sleep while they wait, unless the user said otherwise. Call it before torch loads.
-
-    By default they spin, which costs nothing on an idle machine; next to one other busy process on two cores it made a
-    supervised step of the demo's model ten times slower (0.3 -> 3.5 s).
-    """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def keep_freed_memory() -> None:

@@ -12,6 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import psutil
+import torch
 from rich.console import Console
 from rich.table import Table
 
@@ -81,6 +82,7 @@ def demo_from(args: Sequence[str]) -> Path:
 def run_demo(config: DemoConfig, *, command: Sequence[str]) -> Path:
     """Run every phase, print a table, write `summary.json` and `report.html`. An earlier demo is moved aside."""
     quiet_transformers()
+    torch.set_num_threads(config.num_threads)
     out = Path(config.out)
     if out.exists():
         aside = out.with_name(f"{out.name}.{datetime.now(UTC).strftime('%Y%m%d-%H%M%S-%f')}")
