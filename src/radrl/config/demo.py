@@ -58,8 +58,8 @@ class DemoConfig(Section):
     num_selected: PositiveInt = 512
     """Questions selected for reinforcement."""
     num_threads: PositiveInt = 1
-    """Threads of the tensor library. A second one gains a third on an idle machine, and makes a step ten times slower
-    where anything else runs, because threads spin while they wait for each other; with one, a run repeats to the bit."""
+    """Threads of the tensor library. A second one gains a third on an idle machine and makes a step ten times slower
+    where anything else runs, because threads spin while they wait for each other."""
     num_workers: PositiveInt = 2
     """Processes that draw images."""
     sft: Config = Config()
