@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 
@@ -33,7 +32,7 @@ from radrl.models.tiny import build_tiny
 from radrl.phantom.export import export
 from radrl.phantom.world import PhantomWorld
 from radrl.report.build import build_report
-from radrl.run import saved_steps, write_atomically
+from radrl.run import move_aside, saved_steps, write_atomically
 from radrl.train import run_training, run_warm_up
 
 log = logging.getLogger(__name__)
@@ -85,9 +84,7 @@ def run_demo(config: DemoConfig, *, command: Sequence[str]) -> Path:
     torch.set_num_threads(config.num_threads)
     out = Path(config.out)
     if out.exists():
-        aside = out.with_name(f"{out.name}.{datetime.now(UTC).strftime('%Y%m%d-%H%M%S-%f')}")
-        out.rename(aside)
-        log.warning("moved the earlier demo to %s", aside)
+        move_aside(out)
     out.mkdir(parents=True)
     watch = Stopwatch()
     watch.lap("start")

@@ -266,9 +266,7 @@ def open_folder(
     An existing folder is gone on with when its config is the same. `changed_keys` lists what differs from it.
     """
     if folder.exists() and fresh:
-        aside = folder.with_name(f"{folder.name}.{datetime.now(UTC).strftime('%Y%m%d-%H%M%S-%f')}")
-        folder.rename(aside)
-        log.warning("moved the earlier run to %s", aside)
+        move_aside(folder)
     elif folder.exists() and changed_keys:
         raise ConfigError(
             f"the run in {folder} was started with other values of {', '.join(changed_keys)}. Give the same values to "
@@ -285,6 +283,13 @@ def open_folder(
             f"the run folder {folder} cannot be written: {error}. Free some space, or choose another folder with "
             "trainer.save_checkpoint_path."
         ) from error
+
+
+def move_aside(folder: Path) -> None:
+    """Rename an earlier run's folder by the time of day, so that nothing of it is lost."""
+    aside = folder.with_name(f"{folder.name}.{datetime.now(UTC).strftime('%Y%m%d-%H%M%S-%f')}")
+    folder.rename(aside)
+    log.warning("moved the earlier run to %s", aside)
 
 
 def describe_environment() -> dict[str, object]:

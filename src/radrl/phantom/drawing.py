@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 Plane = npt.NDArray[np.floating]
-"""[size, size] one number a pixel, in float32 (which the stubs of numpy lose sight of)."""
+"""[size, size] one number a pixel, in float32 (which numpy's annotations lose sight of)."""
 
 NUM_TEXTURES: Final = 8
 

@@ -28,7 +28,7 @@ _REPORT = (
 
 @given(st.text(max_size=300))
 def test_any_text_has_a_graph(text: str):
-    extract_rules(text)
+    assert set(extract_rules(text).labels.values()) <= {"present", "absent", "uncertain", None}
 
 
 @given(st.lists(_WORDS, max_size=40).map(" ".join))
