@@ -217,11 +217,11 @@ def _read(args: Sequence[str]) -> Loaded[Config]:
 def _check_rubrics(config: Config) -> None:
     for rewards in (config.rewards, *(stage.rewards for stage in config.curriculum.stages)):
         if rewards:
-            _rubric(rewards, config).check()
+            _rubric(rewards, config, max_tokens=config.data.max_response_length).check()
 
 
-def _rubric(rewards: Sequence[RewardConfig], config: Config) -> Rubric:
-    return Rubric(rewards, config.worker.reward.gate)
+def _rubric(rewards: Sequence[RewardConfig], config: Config, *, max_tokens: int) -> Rubric:
+    return Rubric(rewards, config.worker.reward.gate, max_tokens=max_tokens)
 
 
 def _build_stage(stage: StageConfig, number: int, prompts: Sequence[Prompt], config: Config) -> Stage:
@@ -234,6 +234,7 @@ def _build_stage(stage: StageConfig, number: int, prompts: Sequence[Prompt], con
             f"curriculum stage {stage.name!r} asks for questions of kind {', '.join(missing)}, but its files hold only "
             f"{', '.join(present)}. Correct curriculum.stages[{number}].data.kinds or add such rows."
         )
+    max_tokens = stage.max_response_length or config.data.max_response_length
     return Stage(
         name=stage.name,
         prompts=PromptStream(
@@ -243,8 +244,8 @@ def _build_stage(stage: StageConfig, number: int, prompts: Sequence[Prompt], con
             kinds=kinds,
             kind_of=lambda prompt: prompt.sample.kind,
         ),
-        rubric=_rubric(stage.rewards or config.rewards, config),
-        max_response_length=stage.max_response_length or config.data.max_response_length,
+        rubric=_rubric(stage.rewards or config.rewards, config, max_tokens=max_tokens),
+        max_response_length=max_tokens,
         num_steps=budget_in_steps(
             epochs=stage.epochs,
             steps=stage.steps,

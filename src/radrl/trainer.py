@@ -3,7 +3,7 @@
 import itertools
 import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -120,10 +120,9 @@ def collect(stage: Stage, sampler: Sampler, config: Config, *, step: int) -> Col
 
 def sample_groups(
     prompts: Sequence[Prompt], sampler: Sampler, rubric: Rubric, sampling: Sampling
-) -> Iterator[RolloutGroup]:
-    """Score each group as soon as the sampler has completed it."""
-    for completions in sampler.generate(prompts, sampling):
-        yield rubric.score(completions)
+) -> tuple[RolloutGroup, ...]:
+    """Complete the prompts and score their groups, all at once so that a reward can batch what is slow."""
+    return rubric.score(list(sampler.generate(prompts, sampling)))
 
 
 def has_signal(group: RolloutGroup, config: Config) -> bool:

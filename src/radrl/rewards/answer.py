@@ -5,25 +5,25 @@ from typing import Literal
 
 from radrl.answers import canonical_answer, predicted_answer
 from radrl.errors import RewardError
-from radrl.rewards.api import ABSTAIN, Score, reward
+from radrl.rewards.api import ABSTAIN, Attempt, Score, reward
 from radrl.text import Trace
 from radrl.types import AnswerKind, Evidence, Sample
 
 
 @reward("answer_exact")
-def answer_exact(sample: Sample, text: str, trace: Trace) -> Score:
+def answer_exact(attempt: Attempt) -> Score:
     """1 when the final answer is exactly the gold set, else 0; an answer that cannot be read is wrong.
 
     Hack it resists: naming every finding, so that one is right. It replaces CheX-Phi4MM's `external_r1v_acc`, which
     pays 1 for any overlap, reads the first of several answer blocks, and takes the whole reasoning for the answer
     without one.
     """
-    predicted = predicted_answer(sample, text=text, trace=trace)
-    return _score(trace, predicted, value=float(predicted == _gold(sample)))
+    predicted = predicted_answer(attempt.sample, text=attempt.text, trace=attempt.trace)
+    return _score(attempt.trace, predicted, value=float(predicted == _gold(attempt.sample)))
 
 
 @reward("answer_f1")
-def answer_f1(sample: Sample, text: str, trace: Trace) -> Score:
+def answer_f1(attempt: Attempt) -> Score:
     """Set F1 of the final answer, 2 |P & G| / (|P| + |G|); two empty sets (`no finding`) score 1.
 
     For answers of one item (an option, yes or no) this is `answer_exact`.
@@ -32,21 +32,21 @@ def answer_f1(sample: Sample, text: str, trace: Trace) -> Score:
     any-overlap rule of CheX-Phi4MM's `external_r1v_acc` and CX-Mind's `f1`, which matches strings without synonyms or
     `no finding`.
     """
-    predicted = predicted_answer(sample, text=text, trace=trace)
-    value = 0.0 if predicted is None else set_f1(predicted, _gold(sample))
-    return _score(trace, predicted, value=value)
+    predicted = predicted_answer(attempt.sample, text=attempt.text, trace=attempt.trace)
+    value = 0.0 if predicted is None else set_f1(predicted, _gold(attempt.sample))
+    return _score(attempt.trace, predicted, value=value)
 
 
 @reward("answer_option")
-def answer_option(sample: Sample, text: str, trace: Trace) -> Score:
+def answer_option(attempt: Attempt) -> Score:
     """1 when the chosen option is the gold one, else 0. Abstains on questions without options to choose from.
 
     Hack it resists: prose whose letters happen to name an option, and naming two options. It replaces CX-Mind's `acc`,
     which takes the first a to g of any word and reads "The answer is C" as E.
     """
-    if sample.answer_kind is not AnswerKind.CHOICE:
+    if attempt.sample.answer_kind is not AnswerKind.CHOICE:
         return ABSTAIN
-    return answer_exact(sample, text, trace)
+    return answer_exact(attempt)
 
 
 def set_f1(predicted: AbstractSet[str], gold: AbstractSet[str]) -> float:

@@ -1,25 +1,61 @@
-"""What a reward is: a function of a sample, a completion's text and its parsed trace, registered under a name.
+"""What a reward is: a function of an attempt at a sample, registered under a name.
 
     @reward("mentions")
-    def mentions(sample: Sample, text: str, trace: Trace, *, word: str = "heart") -> float:
-        return float(word in text)
+    def mentions(attempt: Attempt, *, word: str = "heart") -> float:
+        return float(word in attempt.text)
 
 Keyword-only parameters are what `rewards: [{name: mentions, kwargs: {word: lung}}]` may set; they are checked at
 start-up. A reward gives the sample's own reference full marks or abstains, and depends on nothing but its arguments.
+With `per="group"` it receives all attempts at one sample, with `per="batch"` all groups a step keeps, and answers in
+the same shape.
 """
 
 import difflib
 import inspect
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TypeVar, cast, get_type_hints
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar, cast, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
 from radrl.errors import ConfigError, RewardError
 from radrl.text import Trace
 from radrl.types import Evidence, Sample
+
+Scope = Literal["rollout", "group", "batch"]
+"""What a reward looks at: one attempt, all attempts at one sample, or all groups of a step."""
+
+Argument = float | int | bool | str
+"""What a configuration can pass to a reward."""
+
+Reward = Callable[..., Any]
+"""Called with what its scope says, and its configured arguments by keyword; returns scores of the same shape."""
+
+_Function = TypeVar("_Function", bound=Reward)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One completion as a reward sees it.
+
+    Example: `Attempt(sample=..., text="<think>clear</think><answer>no</answer>", trace=parse_trace(text),
+                      num_tokens=9, max_tokens=256, is_cut=False)`
+    """
+
+    sample: Sample
+    text: str
+    """Decoded, without the end-of-sequence token."""
+    trace: Trace
+    """The text, parsed once for all rewards."""
+    num_tokens: int
+    """Length of the completion, end-of-sequence token included."""
+    max_tokens: int
+    """The stage's limit on that length."""
+    is_cut: bool
+    """Whether the limit ended it."""
+    outcome: float | None = None
+    """Its declared outcome, in [0, 1]: for group and batch rewards, which are asked after it is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,45 +68,127 @@ class Score:
     value: float | None
     """None abstains: the reward has nothing to say about this sample, which is not the same as 0."""
     evidence: tuple[Evidence, ...] = ()
+    extras: Mapping[str, float] = field(default_factory=dict[str, float])
+    """Further numbers by name, logged as `reward/{reward}/{name}` and never paid."""
 
     def __post_init__(self) -> None:
-        if self.value is not None and not math.isfinite(self.value):
-            raise RewardError(f"the score is {self.value}, which is not a finite number. Return None to abstain.")
+        for value in (self.value, *self.extras.values()):
+            if value is not None and not math.isfinite(value):
+                raise RewardError(f"the score is {value}, which is not a finite number. Return None to abstain.")
 
 
 ABSTAIN = Score(value=None)
 """The reward has nothing to say about this sample."""
 
-Reward = Callable[..., Score | float | None]
-"""Called with `(sample, text, trace)` and its configured arguments by keyword."""
 
-BoundReward = Callable[[Sample, str, Trace], Score]
-"""A reward with its configured arguments filled in."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A registered reward.
 
-Argument = float | int | bool | str
-"""What a configuration can pass to a reward."""
+    Example: `Entry(name="format", function=format_reward, per="rollout", lowest=0.0, highest=1.0)`
+    """
 
-_Function = TypeVar("_Function", bound=Reward)
-_REGISTRY: dict[str, Reward] = {}
+    name: str
+    function: Reward
+    per: Scope
+    lowest: float
+    """Least it can give."""
+    highest: float
+    """Most it can give: what the sample's own reference earns."""
+    is_legacy: bool
+    """Whether it repeats a seed's rule, faults included, for comparison."""
+    prepare: Callable[..., None] | None
+    """Called with all attempts of a step before they are scored one by one, with the arguments it names: the place to
+    do for many texts at once what is slow for each."""
 
 
-def reward(name: str) -> Callable[[_Function], _Function]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoundReward:
+    """A reward with its configured arguments filled in and checked.
+
+    Example: `bind("graph_f1", kwargs={"extractor": "rules"}).score(attempt).value`
+    """
+
+    entry: Entry
+    arguments: Mapping[str, object]
+
+    def prepare(self, attempts: Sequence[Attempt]) -> None:
+        """Let the reward get ready for these attempts, if it wants to."""
+        if self.entry.prepare is not None:
+            wanted = inspect.signature(self.entry.prepare).parameters
+            self.entry.prepare(attempts, **{name: v for name, v in self.arguments.items() if name in wanted})
+
+    def score(self, attempt: Attempt) -> Score:
+        """Score of one attempt; for rewards per rollout."""
+        return as_score(self.entry.function(attempt, **self.arguments))
+
+    def score_group(self, attempts: Sequence[Attempt]) -> list[Score]:
+        """Scores of all attempts at one sample, in order; for rewards per group."""
+        return _as_scores(self.entry.function(attempts, **self.arguments), len(attempts))
+
+    def score_batch(self, groups: Sequence[Sequence[Attempt]]) -> list[list[Score]]:
+        """Scores of all groups of a step, in order; for rewards per batch."""
+        returned = list(self.entry.function(groups, **self.arguments))
+        if len(returned) != len(groups):
+            raise RewardError(f"it returned {len(returned)} groups of scores for {len(groups)}. Return one a group.")
+        return [_as_scores(scores, len(group)) for scores, group in zip(returned, groups, strict=True)]
+
+
+_REGISTRY: dict[str, Entry] = {}
+_ALIASES: dict[str, str] = {}
+
+
+def reward(
+    name: str,
+    *,
+    per: Scope = "rollout",
+    lowest: float = 0.0,
+    highest: float = 1.0,
+    is_legacy: bool = False,
+    prepare: Callable[..., None] | None = None,
+) -> Callable[[_Function], _Function]:
     """Register the decorated function under the name a configuration uses. A name is given once."""
 
     def register(function: _Function) -> _Function:
-        if name in _REGISTRY:
-            raise ConfigError(
-                f"there is already a reward named {name!r} ({_where(_REGISTRY[name])}). Choose another name."
-            )
-        _REGISTRY[name] = function
+        _refuse_taken(name)
+        _REGISTRY[name] = Entry(
+            name=name,
+            function=function,
+            per=per,
+            lowest=lowest,
+            highest=highest,
+            is_legacy=is_legacy,
+            prepare=prepare,
+        )
         return function
 
     return register
 
 
+def alias(name: str, target: str) -> None:
+    """Let a configuration call the registered reward `target` by another name, such as its seed's."""
+    _refuse_taken(name)
+    assert target in _REGISTRY, f"{target} must be registered before its alias"
+    _ALIASES[name] = target
+
+
 def reward_names() -> tuple[str, ...]:
-    """Every registered name, sorted."""
+    """Every registered name without aliases, sorted."""
     return tuple(sorted(_REGISTRY))
+
+
+def aliases() -> Mapping[str, str]:
+    """Other name -> registered name."""
+    return dict(_ALIASES)
+
+
+def entry(name: str) -> Entry:
+    """The reward of this name or alias. Raises `ConfigError` naming the nearest where there is none."""
+    name = _ALIASES.get(name, name)
+    if name not in _REGISTRY:
+        known = (*reward_names(), *_ALIASES)
+        raise ConfigError(f"unknown reward {name!r} (from rewards). {_nearest(name, known)}")
+    return _REGISTRY[name]
 
 
 def bind(name: str, *, kwargs: Mapping[str, Argument]) -> BoundReward:
@@ -79,15 +197,24 @@ def bind(name: str, *, kwargs: Mapping[str, Argument]) -> BoundReward:
     Raises `ConfigError` for an unknown name or argument (naming the nearest), a missing argument, or a value of the
     wrong type.
     """
-    if name not in _REGISTRY:
-        raise ConfigError(f"unknown reward {name!r} (from rewards). {_nearest(name, reward_names())}")
-    function = _REGISTRY[name]
-    arguments = _check_arguments(name, function, kwargs)
+    found = entry(name)
+    return BoundReward(entry=found, arguments=_check_arguments(name, found.function, kwargs))
 
-    def call(sample: Sample, text: str, trace: Trace) -> Score:
-        return _as_score(function(sample, text, trace, **arguments))
 
-    return call
+def as_score(returned: object) -> Score:
+    """What a reward returned, as a score: a number, a `Score`, or None to abstain. Raises `RewardError` for others."""
+    if isinstance(returned, Score):
+        return returned
+    if returned is None or isinstance(returned, (int, float)):
+        return Score(value=returned)
+    raise RewardError(f"it returned {returned!r}, which is not a score. Return a number, a Score, or None to abstain.")
+
+
+def _as_scores(returned: Sequence[object], num_wanted: int) -> list[Score]:
+    scores = [as_score(item) for item in returned]
+    if len(scores) != num_wanted:
+        raise RewardError(f"it returned {len(scores)} scores for {num_wanted} attempts. Return one each, in order.")
+    return scores
 
 
 def _check_arguments(name: str, function: Reward, kwargs: Mapping[str, Argument]) -> dict[str, object]:
@@ -117,12 +244,12 @@ def _typed(name: str, argument: str, value: Argument, hint: object) -> object:
         ) from error
 
 
-def _as_score(returned: object) -> Score:
-    if isinstance(returned, Score):
-        return returned
-    if returned is None or isinstance(returned, (int, float)):
-        return Score(value=returned)
-    raise RewardError(f"it returned {returned!r}, which is not a score. Return a number, a Score, or None to abstain.")
+def _refuse_taken(name: str) -> None:
+    if name in _REGISTRY:
+        where = _where(_REGISTRY[name].function)
+        raise ConfigError(f"there is already a reward named {name!r} ({where}). Choose another name.")
+    if name in _ALIASES:
+        raise ConfigError(f"{name!r} is already another name of the reward {_ALIASES[name]!r}. Choose another name.")
 
 
 def _nearest(name: str, known: tuple[str, ...]) -> str:

@@ -3,7 +3,7 @@
 from radrl.graph.extract import extract
 from radrl.graph.overlap import graph_f1, graph_jaccard
 from radrl.graph.types import KnowledgeGraph
-from radrl.rewards.api import ABSTAIN, Score, reward
+from radrl.rewards.api import ABSTAIN, Attempt, Score, reward
 from radrl.text import Trace, after_first_sentence, parse_trace, think_text
 from radrl.types import AnswerKind, Evidence, Sample, Triplet
 
@@ -11,7 +11,7 @@ _MOST_FACTS_NAMED = 5
 
 
 @reward("graph_f1")
-def graph_f1_reward(sample: Sample, text: str, trace: Trace, *, extractor: str = "rules") -> Score:
+def graph_f1_reward(attempt: Attempt, *, extractor: str = "rules") -> Score:
     """F1 between the graph of the thoughts and the sample's gold graph, the mean of entities and relations, in [0, 1].
 
     The gold graph is the sample's own triplets, or else what `extractor` reads in the thoughts of its own reference.
@@ -22,28 +22,28 @@ def graph_f1_reward(sample: Sample, text: str, trace: Trace, *, extractor: str =
     finding (precision), and flipped negations (certainty is part of every key). It replaces CheX-Phi4MM's `kgkg`, whose
     reference is the first sample of the batch for every completion.
     """
-    graphs = reasoning_graphs(sample, text, trace, extractor=extractor)
+    graphs = reasoning_graphs(attempt.sample, attempt.text, attempt.trace, extractor=extractor)
     if graphs is None:
         return ABSTAIN
     predicted, reference = graphs
     value = graph_f1(predicted, reference, when_empty=1.0)
-    return Score(value=value, evidence=_evidence(trace, predicted, reference))
+    return Score(value=value, evidence=_evidence(attempt.trace, predicted, reference))
 
 
 @reward("graph_jaccard")
-def graph_jaccard_reward(sample: Sample, text: str, trace: Trace, *, extractor: str = "rules") -> Score:
+def graph_jaccard_reward(attempt: Attempt, *, extractor: str = "rules") -> Score:
     """Jaccard index between the graph of the thoughts and the gold graph; otherwise as `graph_f1`.
 
     Hacks it resists: those of `graph_f1`. It replaces CheX-Phi4MM's `external_kg_jac`, which compares surface words
     with the first sample of the batch, reads answers and tags too, and pays 1/2 for an empty text where no relation
     is stated.
     """
-    graphs = reasoning_graphs(sample, text, trace, extractor=extractor)
+    graphs = reasoning_graphs(attempt.sample, attempt.text, attempt.trace, extractor=extractor)
     if graphs is None:
         return ABSTAIN
     predicted, reference = graphs
     value = graph_jaccard(predicted, reference, when_empty=1.0)
-    return Score(value=value, evidence=_evidence(trace, predicted, reference))
+    return Score(value=value, evidence=_evidence(attempt.trace, predicted, reference))
 
 
 def reasoning_graphs(

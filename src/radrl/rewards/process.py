@@ -7,9 +7,9 @@ from functools import lru_cache
 from typing import Literal
 
 from radrl.answers import Judgement, OptionTable, option_table, read_judgement
-from radrl.rewards.api import ABSTAIN, Score, reward
+from radrl.rewards.api import ABSTAIN, Attempt, Score, reward
 from radrl.text import Step, Trace, parse_trace
-from radrl.types import Evidence, Sample
+from radrl.types import Evidence
 
 Verdict = Literal["right", "wrong", "duplicate", "outside", "unreadable", "neutral"]
 """duplicate: its option is judged more than once; outside: no option of the question; neutral: not a step to judge."""
@@ -32,7 +32,7 @@ class StepVerdict:
 
 
 @reward("step_correctness")
-def step_correctness(sample: Sample, _text: str, trace: Trace) -> Score:
+def step_correctness(attempt: Attempt) -> Score:
     """Share of options judged exactly once and as the reference judges them, in [0, 1].
 
     right / (options the reference judges + superfluous judgements). An option left out or judged twice is not right;
@@ -44,10 +44,10 @@ def step_correctness(sample: Sample, _text: str, trace: Trace) -> Score:
     option, and a lone `A) ❌`. It replaces CX-Mind's `process`, an all-or-nothing 0.5 (closed) or 0.2 (open) over
     whatever pairs are there, which pays all four; multiply by `weight` for those constants.
     """
-    key = _answer_key(sample.reference, sample.options)
+    key = _answer_key(attempt.sample.reference, attempt.sample.options)
     if key is None:
         return ABSTAIN
-    verdicts = _judge(trace, key)
+    verdicts = _judge(attempt.trace, key)
     return Score(value=_share_right(verdicts, key), evidence=_evidence(verdicts))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from radrl.config.schema import GateConfig, RewardConfig
-from radrl.rewards.api import Score, bind
+from radrl.rewards.api import Argument, Attempt, Score, bind
 from radrl.rewards.rubric import Rubric
 from radrl.text import parse_trace
 from radrl.types import AnswerKind, Completion, Prompt, Sample
@@ -63,14 +63,27 @@ VIEW = Sample(
 SAMPLES = (LETTERED, NAMED, PRESENCE, OPEN, NORMAL, ANSWER_FIRST, VIEW)
 
 
-def score(name: str, sample: Sample, text: str) -> Score:
+def attempt(sample: Sample, text: str, *, num_tokens: int = 0, outcome: float | None = None) -> Attempt:
+    """A completion of this text, as rewards see it; the stage's limit is 100 tokens."""
+    return Attempt(
+        sample=sample,
+        text=text,
+        trace=parse_trace(text),
+        num_tokens=num_tokens,
+        max_tokens=100,
+        is_cut=num_tokens >= 100,
+        outcome=outcome,
+    )
+
+
+def score(name: str, sample: Sample, text: str, **kwargs: Argument) -> Score:
     """What the reward of this name gives a completion of this text."""
-    return bind(name, kwargs={})(sample, text, parse_trace(text))
+    return bind(name, kwargs=kwargs).score(attempt(sample, text))
 
 
-def value(name: str, sample: Sample, text: str) -> float | None:
+def value(name: str, sample: Sample, text: str, **kwargs: Argument) -> float | None:
     """The number alone."""
-    return score(name, sample, text).value
+    return score(name, sample, text, **kwargs).value
 
 
 def completions(sample: Sample, *texts: str) -> list[Completion]:
@@ -95,6 +108,6 @@ def rubric(*rewards: RewardConfig, gate: GateConfig | None = None) -> Rubric:
     terms: Sequence[RewardConfig] = rewards
     if not any(term.outcome for term in rewards):
         terms = (RewardConfig(name="answer_exact", outcome=True), *rewards)
-    made = Rubric(terms, gate or GateConfig())
+    made = Rubric(terms, gate or GateConfig(), max_tokens=100)
     made.check()
     return made

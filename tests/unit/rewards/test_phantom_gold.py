@@ -11,7 +11,11 @@ from radrl.types import Completion, Prompt
 
 def scored(sample, text):
     """Parts of the reward of one completion, every registered reward taking part."""
-    rubric = Rubric([RewardConfig(name=name, outcome=name == "answer_exact") for name in reward_names()], GateConfig())
+    rubric = Rubric(
+        [RewardConfig(name=name, outcome=name == "answer_exact") for name in reward_names()],
+        GateConfig(),
+        max_tokens=64,
+    )
     completion = Completion(
         prompt=Prompt(sample=sample, text="", token_ids=(1,), num_image_tokens=0),
         index=0,
@@ -23,7 +27,7 @@ def scored(sample, text):
         policy_version=0,
         temperature=1.0,
     )
-    return rubric.score([completion]).rollouts[0].reward.parts
+    return rubric.score([[completion]])[0].rollouts[0].reward.parts
 
 
 @pytest.mark.parametrize(

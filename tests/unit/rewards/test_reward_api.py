@@ -1,13 +1,11 @@
 from typing import Literal
 
 import pytest
-from reward_builders import NORMAL
+from reward_builders import NORMAL, attempt
 
 from radrl.errors import ConfigError, RewardError
 from radrl.rewards import api
-from radrl.rewards.api import Score, bind, reward, reward_names
-from radrl.text import Trace, parse_trace
-from radrl.types import Sample
+from radrl.rewards.api import Attempt, Score, bind, reward, reward_names
 
 
 @pytest.fixture(autouse=True)
@@ -16,13 +14,13 @@ def own_registry(monkeypatch):
 
 
 def call(name: str, **kwargs) -> Score:
-    return bind(name, kwargs=kwargs)(NORMAL, "text", parse_trace("text"))
+    return bind(name, kwargs=kwargs).score(attempt(NORMAL, "text"))
 
 
 def test_a_reward_is_a_function_with_a_name():
     @reward("mentions")
-    def mentions(sample: Sample, text: str, trace: Trace, *, word: str = "heart") -> float:
-        return float(word in text)
+    def mentions(attempt: Attempt, *, word: str = "heart") -> float:
+        return float(word in attempt.text)
 
     assert "mentions" in reward_names()
     assert call("mentions").value == 0.0
@@ -31,7 +29,7 @@ def test_a_reward_is_a_function_with_a_name():
 
 def test_a_name_is_given_once():
     with pytest.raises(ConfigError, match=r"already a reward named 'format' \(radrl.rewards.format.format_reward\)"):
-        reward("format")(lambda sample, text, trace: 1.0)
+        reward("format")(lambda attempt: 1.0)
 
 
 def test_an_unknown_name_is_answered_with_the_nearest():
@@ -41,7 +39,7 @@ def test_an_unknown_name_is_answered_with_the_nearest():
 
 def test_arguments_are_checked_against_the_signature():
     @reward("strict")
-    def strict(sample: Sample, text: str, trace: Trace, *, limit: int, mode: Literal["a", "b"] = "a") -> float:
+    def strict(attempt: Attempt, *, limit: int, mode: Literal["a", "b"] = "a") -> float:
         return float(limit)
 
     assert call("strict", limit=3, mode="b").value == 3.0
@@ -57,7 +55,7 @@ def test_arguments_are_checked_against_the_signature():
 
 def test_none_abstains_and_other_things_are_no_score():
     @reward("odd")
-    def odd(sample: Sample, text: str, trace: Trace, *, kind: str):
+    def odd(attempt: Attempt, *, kind: str):
         return {"none": None, "text": "1.0", "nan": float("nan")}[kind]
 
     assert call("odd", kind="none").value is None

@@ -7,14 +7,17 @@ from reward_builders import NAMED, NORMAL, OPEN, PRESENCE, completions, rubric, 
 from radrl.config.schema import GateConfig, RewardConfig
 from radrl.errors import ConfigError
 from radrl.rewards import api
-from radrl.rewards.api import reward
+from radrl.rewards.api import Attempt, reward
 from radrl.rewards.rubric import Rubric, reward_metrics
-from radrl.text import Trace
-from radrl.types import Sample
 
 RIGHT = PRESENCE.reference
 WRONG = trace(("fluid", "left pleural effusion ✅"), ("summary", "yes"))
 LUCKY = trace(("fluid", "left pleural effusion ✅"), ("summary", "no"))
+
+
+def one(rubric, group):
+    """A single group, scored."""
+    return rubric.score([group])[0]
 
 
 @pytest.fixture
@@ -22,13 +25,13 @@ def broken_reward(monkeypatch):
     monkeypatch.setattr(api, "_REGISTRY", dict(api._REGISTRY))
 
     @reward("broken")
-    def broken(sample: Sample, text: str, trace: Trace) -> float:
-        if text == WRONG:
+    def broken(attempt: Attempt) -> float:
+        if attempt.text == WRONG:
             raise KeyError("secret report text")
         return 1.0
 
     @reward("too_much")
-    def too_much(sample: Sample, text: str, trace: Trace) -> float:
+    def too_much(attempt: Attempt) -> float:
         return 2.0
 
 
@@ -38,27 +41,27 @@ def test_the_total_is_the_weighted_sum_of_the_parts():
         RewardConfig(name="answer_f1", weight=0.9, outcome=True),
         RewardConfig(name="step_correctness", weight=0.5),
     )
-    group = made.score(completions(PRESENCE, RIGHT, WRONG, LUCKY, "plain"))
+    group = one(made, completions(PRESENCE, RIGHT, WRONG, LUCKY, "plain"))
     assert [rollout.reward.total for rollout in group.rollouts] == pytest.approx([1.5, 0.1, 1.0, 0.0])
     assert group.outcomes == (1.0, 0.0, 1.0, 0.0)
     assert group.rollouts[2].reward.parts == {"format": 1.0, "answer_f1": 1.0, "step_correctness": 0.0}
 
 
 def test_the_group_is_in_order_of_index():
-    group = rubric().score(completions(PRESENCE, RIGHT, WRONG)[::-1])
+    group = one(rubric(), completions(PRESENCE, RIGHT, WRONG)[::-1])
     assert [rollout.completion.index for rollout in group.rollouts] == [0, 1]
 
 
 def test_scoring_alone_or_in_a_group_gives_the_same():
     made = rubric(RewardConfig(name="step_correctness"), RewardConfig(name="graph_f1"))
-    together = made.score(completions(PRESENCE, RIGHT, WRONG))
-    alone = made.score(completions(PRESENCE, RIGHT))
+    together = one(made, completions(PRESENCE, RIGHT, WRONG))
+    alone = one(made, completions(PRESENCE, RIGHT))
     assert alone.rollouts[0].reward == together.rollouts[0].reward
 
 
 def test_an_abstaining_part_adds_nothing_to_the_total():
     made = rubric(RewardConfig(name="step_correctness", weight=5.0))
-    result = made.score(completions(NORMAL, NORMAL.reference)).rollouts[0].reward
+    result = one(made, completions(NORMAL, NORMAL.reference)).rollouts[0].reward
     assert result.parts["step_correctness"] is None
     assert (result.total, result.failures) == (1.0, {})
 
@@ -66,21 +69,21 @@ def test_an_abstaining_part_adds_nothing_to_the_total():
 def test_the_per_sample_gate_pays_steps_only_under_a_right_answer():
     made = rubric(RewardConfig(name="step_correctness", gate="per_sample"))
     unlucky = trace(("clear", "left pleural effusion ❌"), ("summary", "yes"))
-    group = made.score(completions(PRESENCE, RIGHT, unlucky))
+    group = one(made, completions(PRESENCE, RIGHT, unlucky))
     assert [rollout.reward.total for rollout in group.rollouts] == [2.0, 0.0]
     assert group.rollouts[1].reward.parts["step_correctness"] == 1.0
 
 
 def test_a_term_that_is_off_is_measured_and_not_paid():
-    group = rubric(RewardConfig(name="format", gate="off")).score(completions(PRESENCE, RIGHT))
+    group = one(rubric(RewardConfig(name="format", gate="off")), completions(PRESENCE, RIGHT))
     assert group.rollouts[0].reward.parts["format"] == 1.0
     assert group.rollouts[0].reward.total == 1.0
 
 
 def test_the_batch_gate_closes_when_the_outcome_falls_and_leaves_raw_parts_alone():
     made = rubric(RewardConfig(name="step_correctness", gate="ema"))
-    good = [made.score(completions(PRESENCE, RIGHT, RIGHT))]
-    bad = [made.score(completions(PRESENCE, RIGHT, WRONG))]
+    good = [one(made, completions(PRESENCE, RIGHT, RIGHT))]
+    bad = [one(made, completions(PRESENCE, RIGHT, WRONG))]
     assert [r.reward.total for r in made.settle(good, update=True)[0].rollouts] == [2.0, 2.0]
     (closed,) = made.settle(bad, update=True)
     assert [rollout.reward.total for rollout in closed.rollouts] == [1.0, 0.0]
@@ -92,18 +95,18 @@ def test_the_batch_gate_closes_when_the_outcome_falls_and_leaves_raw_parts_alone
 def test_the_batch_gate_looks_at_the_mean_over_all_groups():
     made = rubric(RewardConfig(name="step_correctness", gate="ema"))
     made.settle(
-        [made.score(completions(PRESENCE, RIGHT)), made.score(completions(PRESENCE, WRONG, WRONG, RIGHT))], update=True
+        [one(made, completions(PRESENCE, RIGHT)), one(made, completions(PRESENCE, WRONG, WRONG, RIGHT))], update=True
     )
     assert made.gate.average == 0.5
 
 
 def test_validation_and_retried_sampling_never_move_the_gate():
     made = rubric(RewardConfig(name="step_correctness", gate="ema"))
-    made.settle([made.score(completions(PRESENCE, RIGHT))], update=True)
+    made.settle([one(made, completions(PRESENCE, RIGHT))], update=True)
     before = made.state_dict()
     for _ in range(3):
-        made.score(completions(PRESENCE, WRONG, WRONG))
-    (validated,) = made.settle([made.score(completions(PRESENCE, WRONG, RIGHT))], update=False)
+        one(made, completions(PRESENCE, WRONG, WRONG))
+    (validated,) = made.settle([one(made, completions(PRESENCE, WRONG, RIGHT))], update=False)
     assert made.state_dict() == before
     assert [rollout.reward.total for rollout in validated.rollouts] == [0.0, 2.0]
 
@@ -117,10 +120,10 @@ def test_an_empty_batch_leaves_the_gate_alone():
 def test_the_gate_is_restored_with_the_rubric():
     made = rubric(RewardConfig(name="step_correctness", gate="ema"))
     for text in (RIGHT, WRONG):
-        made.settle([made.score(completions(PRESENCE, text))], update=True)
+        made.settle([one(made, completions(PRESENCE, text))], update=True)
     restored = rubric(RewardConfig(name="step_correctness", gate="ema"))
     restored.load_state_dict(json.loads(json.dumps(made.state_dict())))
-    group = restored.settle([restored.score(completions(PRESENCE, RIGHT))], update=False)[0]
+    group = restored.settle([one(restored, completions(PRESENCE, RIGHT))], update=False)[0]
     assert group.rollouts[0].reward.factors["step_correctness"] == 0.0
     assert restored.state_dict() == made.state_dict()
 
@@ -129,7 +132,7 @@ def test_the_gate_is_restored_with_the_rubric():
 def test_a_reward_that_raises_is_recorded_on_its_rollout_and_counts_as_abstained(caplog):
     made = rubric(RewardConfig(name="broken"))
     with caplog.at_level(logging.WARNING):
-        group = made.score(completions(PRESENCE, RIGHT, WRONG, WRONG))
+        group = one(made, completions(PRESENCE, RIGHT, WRONG, WRONG))
     assert [rollout.reward.parts["broken"] for rollout in group.rollouts] == [1.0, None, None]
     assert group.rollouts[1].reward.failures == {"broken": "KeyError: 'secret report text'"}
     assert group.rollouts[0].reward.failures == {}
@@ -141,14 +144,14 @@ def test_a_reward_that_raises_is_recorded_on_its_rollout_and_counts_as_abstained
 @pytest.mark.usefixtures("broken_reward")
 def test_where_the_outcome_itself_fails_it_is_zero_with_the_failure_recorded():
     made = rubric(RewardConfig(name="broken", outcome=True), RewardConfig(name="format", gate="per_sample"))
-    result = made.score(completions(PRESENCE, WRONG)).rollouts[0].reward
+    result = one(made, completions(PRESENCE, WRONG)).rollouts[0].reward
     assert (result.outcome, result.total) == (0.0, 0.0)
     assert "broken" in result.failures
 
 
 def test_where_the_outcome_abstains_it_is_zero_and_says_so():
     made = rubric(RewardConfig(name="answer_option", outcome=True))
-    group = made.score(completions(OPEN, OPEN.reference))
+    group = one(made, completions(OPEN, OPEN.reference))
     assert group.outcomes == (0.0,)
     assert group.rollouts[0].reward.failures == {"answer_option": "the declared outcome abstained, which counts as 0"}
     assert reward_metrics([group])["reward/answer_option/failed_frac"] == 1.0
@@ -156,14 +159,14 @@ def test_where_the_outcome_abstains_it_is_zero_and_says_so():
 
 @pytest.mark.usefixtures("broken_reward")
 def test_an_outcome_outside_zero_and_one_is_a_failure():
-    result = rubric(RewardConfig(name="too_much", outcome=True)).score(completions(PRESENCE, RIGHT)).rollouts[0].reward
+    result = one(rubric(RewardConfig(name="too_much", outcome=True)), completions(PRESENCE, RIGHT)).rollouts[0].reward
     assert result.outcome == 0.0
     assert "2.0, outside [0, 1]" in result.failures["too_much"]
 
 
 def test_the_evidence_of_all_rewards_is_kept():
     made = rubric(RewardConfig(name="step_correctness"))
-    evidence = made.score(completions(NAMED, NAMED.reference)).rollouts[0].reward.evidence
+    evidence = one(made, completions(NAMED, NAMED.reference)).rollouts[0].reward.evidence
     assert [item.verdict for item in evidence] == ["right"] * 4
 
 
@@ -184,7 +187,7 @@ def test_the_evidence_of_all_rewards_is_kept():
 )
 def test_a_rubric_that_cannot_work_is_refused_at_start_up(terms, message):
     with pytest.raises(ConfigError, match=message):
-        Rubric(terms, GateConfig()).check()
+        Rubric(terms, GateConfig(), max_tokens=64).check()
 
 
 @pytest.mark.usefixtures("broken_reward")
@@ -195,8 +198,8 @@ def test_spec_row_28_every_part_is_logged_with_mean_and_std_and_what_it_left_out
         RewardConfig(name="broken", weight=0.0),
     )
     groups = [
-        made.score(completions(PRESENCE, RIGHT, WRONG)),
-        made.score(completions(NORMAL, NORMAL.reference, NORMAL.reference)),
+        one(made, completions(PRESENCE, RIGHT, WRONG)),
+        one(made, completions(NORMAL, NORMAL.reference, NORMAL.reference)),
     ]
     metrics = reward_metrics(groups)
     assert metrics == pytest.approx(
@@ -231,7 +234,7 @@ def test_spec_row_28_every_part_is_logged_with_mean_and_std_and_what_it_left_out
 
 def test_a_part_that_always_abstains_has_no_mean():
     made = rubric(RewardConfig(name="step_correctness"))
-    metrics = reward_metrics([made.score(completions(NORMAL, NORMAL.reference))])
+    metrics = reward_metrics([one(made, completions(NORMAL, NORMAL.reference))])
     assert "reward/step_correctness/mean" not in metrics
     assert metrics["reward/step_correctness/abstained_frac"] == 1.0
 

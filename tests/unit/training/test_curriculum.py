@@ -12,7 +12,7 @@ def a_stage(name, num_steps, *, advance=None):
     return Stage(
         name=name,
         prompts=PromptStream([a_prompt(number) for number in range(5)], seed=1, shuffle=True),
-        rubric=Rubric(rewards, GateConfig()),
+        rubric=Rubric(rewards, GateConfig(), max_tokens=64),
         max_response_length=8,
         num_steps=num_steps,
         advance=advance,

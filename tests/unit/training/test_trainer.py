@@ -74,7 +74,7 @@ def a_stage(config, *, num_steps=2, gate="always"):
     return Stage(
         name="only",
         prompts=PromptStream([a_prompt(number) for number in range(6)], seed=1, shuffle=False),
-        rubric=Rubric(rewards, GateConfig()),
+        rubric=Rubric(rewards, GateConfig(), max_tokens=64),
         max_response_length=8,
         num_steps=num_steps,
     )
