@@ -11,10 +11,13 @@ from typing import Final, TypeVar
 
 import numpy as np
 
+from radrl.phantom.lookalikes import is_hard
 from radrl.phantom.questions import (
+    LETTERS,
     Question,
     Subject,
     closed_question,
+    lettered_question,
     list_question,
     location_question,
     open_question,
@@ -36,6 +39,10 @@ _DRAWS: Final = 24
 _CONTRAST: Final = 1.0
 """Preference, in units of the ledger, for sets that tell sides or zones of one finding apart. It looks at the set
 alone, not at which option is right: a preference for the right one's mirror image would give it away."""
+_FEWEST_LETTERED: Final = 4
+"""Options of a choice, at the least; as many as there are letters at the most."""
+_LETTERED_DRAWS: Final = 200
+"""Sets of options tried for a choice of a given number."""
 
 
 class Ledger:
@@ -123,10 +130,7 @@ class Ledger:
     def closed(self, told: "_Told", rng: np.random.Generator) -> Question | None:
         """Exactly one option true; each option right as often as chance has it, whatever stands beside it."""
         world, study = self._world, told.study
-        is_zoned = world.zoned_options and rng.random() < 0.3
-        words = zoned_vocabulary(world, study=study, split=self._split) if is_zoned else vocabulary(world, study=study)
-        kind = "closed by zone" if is_zoned else "closed"
-        subjects = [s for s in words if told.settles(s)]
+        kind, subjects = self._options("closed", told, rng)
         true = [s for s in subjects if s.is_in(study)]
         false = [s for s in subjects if not s.is_in(study)]
         right = self._least_leaning([(kind, s.label) for s in true], true, rng)
@@ -136,6 +140,23 @@ class Ledger:
         best = max(sets, key=lambda options: self._option_score(kind, options) + float(rng.random()))
         self._note_choice(kind, right=right.label, options=[s.label for s in best])
         return closed_question(world, study, _shuffled(best, rng))
+
+    def choice(self, told: "_Told", rng: np.random.Generator) -> Question | None:
+        """Lettered look-alikes, exactly one true; letters and options are right as often as chance has it."""
+        study = told.study
+        kind, subjects = self._options("choice", told, rng)
+        true = [s for s in subjects if s.is_in(study)]
+        false = [s for s in subjects if not s.is_in(study)]
+        right = self._least_leaning([(kind, s.label) for s in true], true, rng)
+        others = None if right is None else _look_alikes(right, false, toggled=told.toggled, rng=rng)
+        if right is None or others is None:
+            return None
+        letters = LETTERS[: len(others) + 1]
+        place = self._least_leaning([(f"letter of {letters}", a) for a in letters], range(len(letters)), rng)
+        assert place is not None, "what the letters lean by sums to zero, so one of them is due"
+        self._note_choice(f"letter of {letters}", right=letters[place], options=letters)
+        self._note_choice(kind, right=right.label, options=[s.label for s in (right, *others)])
+        return lettered_question(self._world, study, [*others[:place], right, *others[place:]])
 
     def whole(self, kind: str, told: "_Told") -> Question | None:
         """A question about all findings: where all can be told, and as often of normal studies as there are such."""
@@ -148,6 +169,13 @@ class Ledger:
         self._lean[kind, "normal"] += (1 - share) if is_normal else -share
         make = open_question if kind == "open" else list_question
         return make(self._world, told.study)
+
+    def _options(self, kind: str, told: "_Told", rng: np.random.Generator) -> tuple[str, list[Subject]]:
+        """The kind's name in the ledger, with zones or without, and the findings that may be options in it."""
+        world, study = self._world, told.study
+        is_zoned = world.zoned_options and rng.random() < 0.3
+        words = zoned_vocabulary(world, study=study, split=self._split) if is_zoned else vocabulary(world, study=study)
+        return f"{kind} by zone" if is_zoned else kind, [s for s in words if told.settles(s)]
 
     def _presence_score(self, subject: Subject, study: Study, rng: np.random.Generator) -> float:
         key = ("presence", subject.label, study.technique.view)
@@ -204,6 +232,22 @@ class _Told:
         return self.study.matching(fact.name) == (fact,)
 
 
+def _look_alikes(
+    right: Subject, false: Sequence[Subject], *, toggled: Fact | None, rng: np.random.Generator
+) -> list[Subject] | None:
+    """False options that make a hard set with the right one, as many as were drawn or else fewer; None when there is
+    no such set. Every hard set is as likely as any other, but that the finding of the twin is always listed."""
+    on_twin = [s for s in false if toggled is not None and s.label in (toggled.label, toggled.zoned_label)]
+    rest = [s for s in false if s not in on_twin]
+    most = int(rng.integers(_FEWEST_LETTERED, len(LETTERS) + 1))
+    for num_options in range(min(most, len(false) + 1), _FEWEST_LETTERED - 1, -1):
+        for _ in range(_LETTERED_DRAWS):
+            others = [*on_twin, *_shuffled(rest, rng)][: num_options - 1]
+            if is_hard([right, *others]):
+                return _shuffled(others, rng)
+    return None
+
+
 def _site(fact: Fact) -> str:
     return f"{fact.side} {fact.zone} zone"
 
@@ -219,5 +263,6 @@ _ASK: Final[Mapping[str, Callable[[Ledger, _Told, np.random.Generator], Question
     "severity": Ledger.severity,
     "list": lambda ledger, told, _: ledger.whole("list", told),
     "closed": Ledger.closed,
+    "choice": Ledger.choice,
     "open": lambda ledger, told, _: ledger.whole("open", told),
 }

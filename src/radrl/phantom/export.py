@@ -16,8 +16,7 @@ from radrl.phantom.items import Item, ask_study
 from radrl.phantom.layouts import LAYOUTS, Json, box_row, triplet_row, write_jsonl
 from radrl.phantom.picturing import Picture, Pictured
 from radrl.phantom.pool import DrawingPool
-from radrl.phantom.report import write_report
-from radrl.phantom.sampling import generator
+from radrl.phantom.report import report_of
 from radrl.phantom.scene import Fact
 from radrl.phantom.world import MAX_PATIENTS, SPLITS, PhantomWorld
 
@@ -104,8 +103,7 @@ def _keep(world: PhantomWorld, pictured: Pictured, asked: list[Item], *, out: Pa
 
 def _scene_row(world: PhantomWorld, pictured: Pictured, picture: Picture, *, study_id: str) -> Json:
     study, patient = picture.study, pictured.patient
-    rng = generator(world, patient.number, study.index, purpose="text")
-    report = write_report(study, classes=world.findings, rng=rng)
+    report = report_of(world, patient, study)
     return {
         "study_id": study_id,
         "patient_id": patient.id,

@@ -20,6 +20,8 @@ from radrl.phantom.world import PhantomWorld, allowed_zones
 from radrl.types import AnswerKind
 
 NO_FINDING: Final = "no finding"
+LETTERS: Final = "ABCDEFG"
+"""Letters of a lettered question's options, of which there are at most this many."""
 LIST_QUESTION: Final = "List the abnormalities with their side."
 OPEN_QUESTION: Final = "Which abnormalities are present? Name the candidates, judge each, then conclude."
 
@@ -70,6 +72,8 @@ class Question:
                 return ("yes" if self.subjects[0].is_in(study) else "no",)
             case "list":
                 return labels(self.subjects, study)
+            case "choice":
+                return tuple(subject.label for subject in self.subjects if subject.is_in(study))
             case _:
                 return tuple(option for option in self.options if self.holds(option, study))
 
@@ -82,8 +86,10 @@ class Question:
         return self.subjects[self.options.index(option)].is_in(study)
 
     def final_text(self, study: Study) -> str:
-        """The answer as a trace's last pair writes it."""
-        return ", ".join(self.answer(study)) or NO_FINDING
+        """The answer in full: of a lettered question the option with its letter."""
+        is_lettered = self.kind == "choice"
+        said = [option for option in self.options if self.holds(option, study)] if is_lettered else self.answer(study)
+        return ", ".join(said) or NO_FINDING
 
     def fits(self, study: Study) -> bool:
         """Whether the question has a single answer there: exactly one option of a choice is true."""
@@ -126,6 +132,18 @@ def closed_question(world: PhantomWorld, study: Study, subjects: Sequence[Subjec
     return Question(
         kind="closed",
         text=f"{preamble(world, study)}Which of these is present: {_either(options)}?",
+        answer_kind=AnswerKind.CHOICE,
+        options=options,
+        subjects=tuple(subjects),
+    )
+
+
+def lettered_question(world: PhantomWorld, study: Study, subjects: Sequence[Subject]) -> Question:
+    """Options under the letters A to G, of which exactly one is true."""
+    options = tuple(f"{letter}) {subject.label}" for letter, subject in zip(LETTERS, subjects, strict=False))
+    return Question(
+        kind="choice",
+        text=f"{preamble(world, study)}Which is present? {' '.join(options)}",
         answer_kind=AnswerKind.CHOICE,
         options=options,
         subjects=tuple(subjects),

@@ -1,13 +1,16 @@
 """The study's report: FINDINGS and IMPRESSION in several phrasings, with explicit negatives and hedges."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from itertools import islice
+from typing import Final, Literal
 
 import numpy as np
 
-from radrl.phantom.scene import SEVERITIES, UNGRADED, UNSIDED, Fact, Study, triplets
+from radrl.phantom.sampling import draw_patient, generator
+from radrl.phantom.scene import SEVERITIES, UNGRADED, UNSIDED, Fact, Patient, Study, triplets
 from radrl.phantom.wording import noun_phrase, with_article
+from radrl.phantom.world import MAX_PATIENTS, PhantomWorld
 from radrl.types import Triplet
 
 _READING_ORDER: Final = (
@@ -56,17 +59,52 @@ _NUM_NEGATIVES: Final = (3, 7)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One sentence of a report, and the finding that it speaks of.
+
+    Example: `Line(text="No evidence of pneumothorax.", phrase="pneumothorax", certainty="absent")`
+    """
+
+    text: str
+    phrase: str = ""
+    """The finding as it is put here, side and severity included, in lower case; empty where none is named."""
+    certainty: Literal["present", "absent", "uncertain"] = "present"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """A report and the graph that it states."""
+    """A report and the graph that it states.
+
+    Example: `Report(findings="There is cardiomegaly.", impression="1. Cardiomegaly is seen.",
+    triplets=(Triplet(head="cardiomegaly", relation="located_at", tail="cardiac silhouette"),))`
+    """
 
     findings: str
     impression: str
     triplets: tuple[Triplet, ...]
+    lines: tuple[Line, ...]
+    """Sentences of both sections in order, without the numbers of the impression."""
 
     @property
     def text(self) -> str:
         """Both sections under their headings."""
         return f"FINDINGS: {self.findings}\nIMPRESSION: {self.impression}"
+
+
+def phantom_reports(world: PhantomWorld, *, num: int, split: str = "train") -> Iterator[Report]:
+    """Reports of a split's first `num` studies with the graph each states: text alone, no film is drawn.
+
+    They are the ones that an export of the world writes into its scenes.
+    """
+    patients = (draw_patient(world, index, split=split) for index in range(MAX_PATIENTS))
+    studies = ((patient, study) for patient in patients for study in patient.studies)
+    return (report_of(world, patient, study) for patient, study in islice(studies, num))
+
+
+def report_of(world: PhantomWorld, patient: Patient, study: Study) -> Report:
+    """The report of one study of the world, the same whenever it is asked for."""
+    rng = generator(world, patient.number, study.index, purpose="text")
+    return write_report(study, classes=world.findings, rng=rng)
 
 
 def write_report(study: Study, *, classes: Sequence[str], rng: np.random.Generator) -> Report:
@@ -75,56 +113,62 @@ def write_report(study: Study, *, classes: Sequence[str], rng: np.random.Generat
     `classes` are the findings of the world, of which some absent ones are denied.
     """
     facts = sorted(study.facts, key=lambda fact: _READING_ORDER.index(fact.name))
-    sentences: list[str] = []
+    lines: list[Line] = []
     stated: list[Triplet] = []
     for fact in facts:
-        sentences.append(_sentence(fact, rng))
+        lines.append(_line(fact, rng))
         stated += triplets(fact, certainty=fact.certainty, graded=_is_graded(fact))
         if study.index > 0 and fact.name != "support devices":
-            sentences.append(_pick(_COURSE[fact.course], rng))
+            lines.append(Line(text=_pick(_COURSE[fact.course], rng)))
     absent = [name for name in classes if not study.matching(name) and name != "pneumonia"]
     for name in _some(absent, rng):
         denied = Fact(name=name, shape=())
-        sentences.append(_filled(_pick(_DENIED, rng), noun_phrase(denied), denied))
+        lines.append(_filled(_pick(_DENIED, rng), noun_phrase(denied), denied, certainty="absent"))
         stated += triplets(denied, certainty="absent", graded=False)
-    impression, pneumonia = _impression(study, facts, rng)
+    concluded, in_impression = _impression(study, facts, rng)
+    numbered = (f"{number}. {line.text}" for number, line in enumerate(concluded, start=1))
     return Report(
-        findings=" ".join(sentences),
-        impression=impression,
-        triplets=tuple(dict.fromkeys((*stated, *pneumonia))),
+        findings=" ".join(line.text for line in lines),
+        impression=" ".join(numbered) if facts else concluded[0].text,
+        triplets=tuple(dict.fromkeys((*stated, *in_impression))),
+        lines=(*lines, *concluded),
     )
 
 
-def _impression(study: Study, facts: Sequence[Fact], rng: np.random.Generator) -> tuple[str, tuple[Triplet, ...]]:
+def _impression(
+    study: Study, facts: Sequence[Fact], rng: np.random.Generator
+) -> tuple[list[Line], tuple[Triplet, ...]]:
+    """What the film comes to, and what that states beyond the facts."""
     if not facts:
         denied = (Fact(name=name, shape=()) for name in _NORMAL_DENIES)
-        return _pick(_NORMAL, rng), tuple(
-            t for fact in denied for t in triplets(fact, certainty="absent", graded=False)
-        )
-    lines = [_sentence(fact, rng) for fact in facts]
+        stated = tuple(t for fact in denied for t in triplets(fact, certainty="absent", graded=False))
+        text = _pick(_NORMAL, rng)
+        return [Line(text=text, phrase=text.removeprefix("No ").removesuffix("."), certainty="absent")], stated
+    lines = [_line(fact, rng) for fact in facts]
     # From the film alone a consolidation with an infection cue is only ever suspicious of pneumonia.
     pneumonias = [fact.as_parent("pneumonia") for fact in study.matching("pneumonia")]
-    lines += [_filled(_pick(_UNCERTAIN, rng), noun_phrase(fact), fact) for fact in pneumonias]
-    stated = tuple(t for fact in pneumonias for t in triplets(fact, certainty="uncertain", graded=False))
-    return " ".join(f"{number}. {line}" for number, line in enumerate(lines, start=1)), stated
+    lines += [_filled(_pick(_UNCERTAIN, rng), noun_phrase(fact), fact, certainty="uncertain") for fact in pneumonias]
+    return lines, tuple(t for fact in pneumonias for t in triplets(fact, certainty="uncertain", graded=False))
 
 
-def _sentence(fact: Fact, rng: np.random.Generator) -> str:
+def _line(fact: Fact, rng: np.random.Generator) -> Line:
     phrase = noun_phrase(fact)
     if fact.side is None and fact.name not in UNSIDED:
         phrase = f"bilateral {phrase}"
     if _is_graded(fact):
         phrase = f"{SEVERITIES[fact.severity - 1]} {phrase}"
-    return _filled(_pick(_UNCERTAIN if fact.certainty == "uncertain" else _PRESENT, rng), phrase, fact)
+    template = _pick(_UNCERTAIN if fact.certainty == "uncertain" else _PRESENT, rng)
+    return _filled(template, phrase, fact, certainty=fact.certainty)
 
 
-def _filled(template: str, phrase: str, fact: Fact) -> str:
-    return template.format(
+def _filled(template: str, phrase: str, fact: Fact, *, certainty: Literal["present", "absent", "uncertain"]) -> Line:
+    text = template.format(
         finding=phrase,
         Finding=phrase[0].upper() + phrase[1:],
         a_finding=with_article(phrase, fact.name),
         is_or_are="are" if phrase == "support devices" else "is",
     )
+    return Line(text=text, phrase=phrase, certainty=certainty)
 
 
 def _is_graded(fact: Fact) -> bool:

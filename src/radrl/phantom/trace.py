@@ -42,7 +42,7 @@ def write_trace(question: Question, study: Study, *, trace: TraceForm, style: St
         text = _pair(thought, final)
     else:
         # A list is given in one go: its only step already ends in the answer.
-        closing = [] if question.kind == "list" else [_Step(thought=_summary(style), answer=final)]
+        closing = [] if question.kind == "list" else [_conclusion(question, final, style=style)]
         opening = [_candidates(question, style=style)] if question.kind == "open" else []
         text = "".join(_pair(step.thought.text, step.answer) for step in (*opening, *steps, *closing))
     stated = dict.fromkeys(triplet for step in steps for triplet in step.thought.triplets)
@@ -56,8 +56,13 @@ def _judgements(question: Question, study: Study, *, style: Style) -> list[_Step
     for place, option in enumerate(question.options):
         holds = question.holds(option, study)
         thought = _thought(question, place, study, style=style)
-        steps.append(_Step(thought=thought, answer=f"{option} {HOLDS if holds else FAILS}"))
+        steps.append(_Step(thought=thought, answer=f"{_short(question, option)} {HOLDS if holds else FAILS}"))
     return steps
+
+
+def _short(question: Question, option: str) -> str:
+    """How a judgement names an option: `C)` where options have letters."""
+    return option[:2] if question.kind == "choice" else option
 
 
 def _thought(question: Question, place: int, study: Study, *, style: Style) -> Statement:
@@ -140,8 +145,11 @@ def _candidates(question: Question, *, style: Style) -> _Step:
     return _Step(thought=Statement(text=thought), answer=f"Differential Diagnoses: [{', '.join(question.options)}]")
 
 
-def _summary(style: Style) -> Statement:
-    return Statement(text="summary" if style == "short" else "Taken together, this settles it.")
+def _conclusion(question: Question, final: str, *, style: Style) -> _Step:
+    """The answer; of a lettered question the judgement of the chosen letter again."""
+    thought = Statement(text="summary" if style == "short" else "Taken together, this settles it.")
+    is_letter = question.kind == "choice" and final in question.options
+    return _Step(thought=thought, answer=f"{_short(question, final)} {HOLDS}" if is_letter else final)
 
 
 def _joined(statements: Sequence[Statement]) -> Statement:

@@ -9,7 +9,7 @@ from radrl.errors import ConfigError
 from radrl.phantom.scene import FINDINGS, HELD_OUT, ZONES, Zone
 from radrl.phantom.wording import Style
 
-KINDS: Final = ("presence", "view", "location", "severity", "list", "closed", "open")
+KINDS: Final = ("presence", "view", "location", "severity", "list", "closed", "choice", "open")
 TraceForm = Literal["interleaved", "plain"]
 SPLITS: Final = ("train", "val", "test", "ood")
 """Splits are ranges of patient numbers; `ood` alone shows the pairs of finding and zone in HELD_OUT."""
@@ -55,11 +55,12 @@ class PhantomWorld:
     variability: float = 1.0
     """0 to 1: how much patients, position and exposure differ."""
     kinds: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_KINDS))
-    """Share of each question kind, relative to their sum."""
+    """Share of each question kind, relative to their sum. Choices (options lettered A to G, each with a look-alike
+    among the others) are asked only where `choice` is named."""
     num_options: int = 4
-    """Options of a closed question."""
+    """Options of a closed question; a choice has four to seven."""
     zoned_options: bool = True
-    """Whether closed questions may tell zones apart (`left upper zone consolidation`), not sides alone."""
+    """Whether closed questions and choices may tell zones apart (`left upper zone consolidation`), not sides alone."""
     questions_per_study: int = 1
     trace: TraceForm = "interleaved"
     """A think/answer pair a judgement, or one pair in all."""

@@ -63,6 +63,7 @@ KINDS: dict[str, str] = {
     "severity": "How severe?",
     "list": "List the abnormalities",
     "closed": "Choose among named options",
+    "choice": "Choose among lettered options",
     "open": "Open, with candidates",
     "order": "Which film came later?",
 }

@@ -1,15 +1,18 @@
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from radrl.graph.extract import extract
 from radrl.phantom.balance import Ledger
+from radrl.phantom.export import export
 from radrl.phantom.items import reported_part
 from radrl.phantom.questions import Question, Subject, open_question, presence_question
-from radrl.phantom.report import write_report
+from radrl.phantom.report import phantom_reports, write_report
 from radrl.phantom.sampling import draw_patient, generator
 from radrl.phantom.scene import Fact, Study
 from radrl.phantom.trace import write_trace
@@ -101,16 +104,20 @@ def test_the_rule_extractor_reads_from_gold_thoughts_what_they_state(style: str,
 
 
 def test_the_rule_extractor_reads_from_reports_what_they_state():
-    world = PhantomWorld(seed=12)
+    reports = phantom_reports(PhantomWorld(seed=12), num=120)
+    assert _f1((set(report.triplets), set(extract(report.text).triplets)) for report in reports) >= 0.98
 
-    def pairs() -> Iterator[tuple[set[Triplet], set[Triplet]]]:
-        for index in range(60):
-            for study in draw_patient(world, index, split="train").studies:
-                rng = generator(world, index, study.index, purpose="text")
-                report = write_report(study, classes=world.findings, rng=rng)
-                yield set(report.triplets), set(extract(report.text).triplets)
 
-    assert _f1(pairs()) >= 0.98
+def test_reports_by_number_are_those_of_the_scenes(tmp_path: Path):
+    world = PhantomWorld(seed=12, size_px=32, difficulty=0.0, max_studies=1)
+    export(world, tmp_path, splits={"val": 5})
+    lines = (tmp_path / "scenes" / "val.jsonl").read_text(encoding="utf-8").splitlines()
+    scenes = [json.loads(line) for line in lines]
+    reports = {report.text: report for report in phantom_reports(world, num=20, split="val")}
+    assert len(scenes) == 5
+    for scene in scenes:
+        stated = [(t.head, t.relation, t.tail, t.certainty) for t in reports[scene["report"]].triplets]
+        assert stated == [tuple(triplet) for triplet in scene["triplets"]]
 
 
 def test_every_reference_is_strictly_well_formed():

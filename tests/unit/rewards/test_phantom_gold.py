@@ -3,7 +3,7 @@ import pytest
 from radrl.config.schema import DataConfig, GateConfig, RewardConfig
 from radrl.data.load import load_samples
 from radrl.phantom.export import export
-from radrl.phantom.world import PhantomWorld
+from radrl.phantom.world import DEFAULT_KINDS, PhantomWorld
 from radrl.rewards.api import reward_names
 from radrl.rewards.rubric import Rubric
 from radrl.types import Completion, Prompt
@@ -35,7 +35,8 @@ def scored(sample, text):
     [("cx_mind", "full", "interleaved"), ("cx_mind", "short", "interleaved"), ("chex_phi4mm", "full", "plain")],
 )
 def test_every_reward_gives_its_own_gold_trace_full_marks_or_abstains(tmp_path, layout, style, trace):
-    world = PhantomWorld(seed=5, size_px=32, style=style, trace=trace)
+    kinds = {**DEFAULT_KINDS, "choice": 0.25}
+    world = PhantomWorld(seed=5, size_px=32, style=style, trace=trace, kinds=kinds)
     files = export(world, tmp_path, splits={"train": 60}, layout=layout)
     samples = load_samples([str(files["train"])], DataConfig(layout=layout))
 
