@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from radrl.errors import DataError
@@ -17,9 +17,14 @@ def read_jsonl(path: Path) -> Iterator[dict[str, object]]:
 def numbered_jsonl(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
     """Yield the records of a file with their line numbers, from 1."""
     with path.open(encoding="utf-8-sig") as file:
-        for number, line in enumerate(file, start=1):
-            if line.strip():
-                yield number, _parse(line, path=path, number=number)
+        yield from parse_jsonl(file, source=path)
+
+
+def parse_jsonl(lines: Iterable[str], *, source: Path | str) -> Iterator[tuple[int, dict[str, object]]]:
+    """Yield the records of lines with their numbers, from 1; `source` is what messages call the lines."""
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            yield number, _parse(line, path=source, number=number)
 
 
 def append_jsonl(path: Path, records: Sequence[Mapping[str, object]]) -> None:
@@ -48,7 +53,7 @@ def cut_after_step(path: Path, step: int) -> None:
     unfinished.replace(path)
 
 
-def _parse(line: str, *, path: Path, number: int) -> dict[str, object]:
+def _parse(line: str, *, path: Path | str, number: int) -> dict[str, object]:
     try:
         record = json.loads(line)
     except json.JSONDecodeError as error:

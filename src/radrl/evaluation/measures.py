@@ -17,8 +17,9 @@ from radrl.evaluation.metrics.answers import (
     sample_f1,
 )
 from radrl.evaluation.metrics.graph import graph_statistics
-from radrl.evaluation.metrics.legacy import any_overlap, exact_output, word_jaccard
+from radrl.evaluation.metrics.legacy import exact_output, word_jaccard
 from radrl.evaluation.records import Judged
+from radrl.rewards.legacy_chex_phi4mm import any_overlap
 from radrl.types import AnswerKind
 
 

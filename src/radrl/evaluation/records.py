@@ -6,10 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from radrl.answers import canonical_answer, predicted_answer
+from radrl.answers import agree, canonical_answer, predicted_answer
 from radrl.errors import DataError
 from radrl.evaluation.calibration import span_confidence
-from radrl.evaluation.metrics.answers import exact
 from radrl.evaluation.metrics.graph import GraphMatch, match_graphs
 from radrl.evaluation.metrics.legacy import substring_match
 from radrl.graph.lexicon.findings import NO_FINDING
@@ -123,7 +122,7 @@ def judge(completion: Completion, *, token_probs: bool = False) -> Judged:
         answer=tuple(sorted(gold)),
         prediction=None if prediction is None else tuple(sorted(prediction)),
         generated_text=text,
-        correct=bool(exact(prediction, gold)),
+        correct=agree(prediction, gold, kind=sample.answer_kind),
         is_correct_legacy=substring_match(text, gold or {NO_FINDING}),
         parse_ok=prediction is not None,
         token_ids=completion.token_ids,

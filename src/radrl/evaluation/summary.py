@@ -28,6 +28,9 @@ CONVENTIONS: Mapping[str, str] = {
     "relation F1) / 2; where the gold is explicitly normal and states nothing, stating nothing scores 1. entity_* and "
     "relation_* pool counts.",
     "uncertain": "In hallucination_rate and omission_rate an uncertain finding counts as claimed.",
+    "contradiction": "contradiction_rate: findings that one side calls present and the other absent, of those that "
+    "both speak of. laterality_error_rate: findings on a side where the reference does not have them, of those that "
+    "both claim and put on a side.",
     "confidence": "Exp of the mean log-probability of the answer's tokens, at the sampling temperature (at 1 when "
     "greedy).",
     "ece": "15 bins of equal numbers of completions; ece_equal_width: 15 bins of equal width.",

@@ -46,9 +46,9 @@ def render_page(run: RunFolder, viewer: Viewer, choice: Choice) -> bytes:
         run=run,
         title=" / ".join(run.path.resolve().parts[-2:]),
         style=Markup(style),
-        style_hash=_csp_hash(style),
+        style_hash=content_hash(style),
         script=Markup(script),
-        script_hash=_csp_hash(script),
+        script_hash=content_hash(script),
         environment=_flatten(run.environment),
         choice=choice,
         num_disagreements=sum(bool(shown.judged.disagreement) for shown in viewer.rollouts),
@@ -93,7 +93,7 @@ def _static(name: str) -> str:
     return files("radrl.report").joinpath("static", name).read_text(encoding="utf-8")
 
 
-def _csp_hash(text: str) -> str:
+def content_hash(text: str) -> str:
     """How a Content-Security-Policy names an inline script or style: nothing else of its kind takes effect."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode('utf-8')).digest()).decode('ascii')}'"
 

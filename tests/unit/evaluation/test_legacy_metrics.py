@@ -2,7 +2,8 @@
 
 import pytest
 
-from radrl.evaluation.metrics.legacy import any_overlap, exact_output, substring_match, word_jaccard
+from radrl.evaluation.metrics.legacy import exact_output, substring_match, word_jaccard
+from radrl.rewards.legacy_chex_phi4mm import any_overlap
 
 
 def tagged(answer: str, *, thought: str = "look") -> str:

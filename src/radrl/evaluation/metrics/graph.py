@@ -1,11 +1,11 @@
 """Is what the reasoning claims true? Facts of a completion's thoughts against the reference graph."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from radrl.evaluation.intervals import Statistic, mean_of, ratio_of
-from radrl.graph.lexicon.findings import NO_FINDING
-from radrl.graph.overlap import graph_f1
+from radrl.evaluation.metrics.graph_rates import Rates, Share, count_rates
+from radrl.graph.overlap import finding_triplets, graph_f1
 from radrl.graph.types import KnowledgeGraph
 
 
@@ -35,9 +35,11 @@ class GraphMatch:
     entities: Hits
     """Canonical names with the certainty they were mentioned with."""
     relations: Hits
-    """Triplets with their certainty."""
-    findings: Hits
-    """Findings claimed present or uncertain, `no finding` aside; one that only the prediction has is hallucinated."""
+    """Triplets of every kind, with their certainty."""
+    triplets: Hits
+    """Only where findings are and what they suggest: the (disease, relation, anatomy) triplets."""
+    rates: Rates
+    """What is made up, left out, contradicted, and on the wrong side."""
 
 
 def match_graphs(predicted: KnowledgeGraph, reference: KnowledgeGraph, *, when_empty: float = 0.0) -> GraphMatch:
@@ -46,55 +48,83 @@ def match_graphs(predicted: KnowledgeGraph, reference: KnowledgeGraph, *, when_e
         f1=graph_f1(predicted, reference, when_empty=when_empty),
         entities=Hits.between(frozenset(predicted.canonical_entities), frozenset(reference.canonical_entities)),
         relations=Hits.between(frozenset(predicted.triplets), frozenset(reference.triplets)),
-        findings=Hits.between(_claimed(predicted), _claimed(reference)),
+        triplets=Hits.between(frozenset(finding_triplets(predicted)), frozenset(finding_triplets(reference))),
+        rates=count_rates(predicted, reference),
     )
 
 
 def graph_statistics(matches: Sequence[GraphMatch | None]) -> list[Statistic]:
     """Graph metrics over completions; None stands for a sample without a reference graph, which takes no part.
 
-    `graph_f1` is the mean over completions. Precision, recall and F1 of entities and relations pool their counts.
-    Hallucination rate = claimed findings that the reference does not claim / claimed findings; omission rate = the
-    reference's findings that are not claimed / the reference's findings.
-
-    Deviates from CheX-Phi4MM's hallucination tool, which prints averaged precision, recall and F1 under that name.
+    `graph_f1` is the mean over completions. Precision, recall and F1 of entities and relations, and the rates, pool
+    their counts; what each rate counts stands in `graph_rates`.
     """
-    findings = _hits([match.findings if match else None for match in matches])
     return [
         mean_of("graph_f1", [match.f1 if match else None for match in matches]),
-        *_precision_recall_f1("entity", _hits([match.entities if match else None for match in matches])),
-        *_precision_recall_f1("relation", _hits([match.relations if match else None for match in matches])),
-        ratio_of(
-            "hallucination_rate",
-            [hits.num_predicted - hits.num_common for hits in findings],
-            [hits.num_predicted for hits in findings],
-        ),
-        ratio_of(
-            "omission_rate",
-            [hits.num_reference - hits.num_common for hits in findings],
-            [hits.num_reference for hits in findings],
-        ),
+        *_pooled("entity", [match and match.entities for match in matches]),
+        *_pooled("relation", [match and match.relations for match in matches]),
+        _rate("hallucination_rate", [match and match.rates.hallucination for match in matches]),
+        _rate("omission_rate", [match and match.rates.omission for match in matches]),
+        _rate("contradiction_rate", [match and match.rates.contradiction for match in matches]),
+        _rate("laterality_error_rate", [match and match.rates.laterality for match in matches]),
     ]
 
 
-def _precision_recall_f1(prefix: str, hits: Sequence[Hits]) -> list[Statistic]:
-    common = [hit.num_common for hit in hits]
-    predicted = [hit.num_predicted for hit in hits]
-    reference = [hit.num_reference for hit in hits]
-    both = [a + b for a, b in zip(predicted, reference, strict=True)]
+def comparison_statistics(matches: Sequence[GraphMatch]) -> list[Statistic]:
+    """Everything `radrl graph-compare` prints of pairs of graphs.
+
+    Beside `graph_statistics`: the same for triplets, Jaccard indices, the severity error, and the macro form of each
+    share of sets, which is the mean over pairs. A pair in which both sets are empty takes no part in a macro mean;
+    where only one is, the pair counts 0.
+    """
+    kinds: dict[str, list[Hits]] = {
+        "entity": [match.entities for match in matches],
+        "relation": [match.relations for match in matches],
+        "triplet": [match.triplets for match in matches],
+    }
     return [
-        ratio_of(f"{prefix}_precision", common, predicted),
-        ratio_of(f"{prefix}_recall", common, reference),
-        ratio_of(f"{prefix}_f1", [2 * count for count in common], both),
+        *graph_statistics(matches),
+        _rate("severity_error", [match.rates.severity for match in matches]),
+        *_pooled("triplet", kinds["triplet"]),
+        *(_pooled_jaccard(kind, hits) for kind, hits in kinds.items()),
+        *(
+            mean_of(f"{kind}_{name}_macro", [_of_pair(share, hit) for hit in hits])
+            for kind, hits in kinds.items()
+            for name, share in _SHARES.items()
+        ),
     ]
 
 
-def _hits(hits: Sequence[Hits | None]) -> list[Hits]:
-    nothing = Hits(num_common=0, num_predicted=0, num_reference=0)
-    return [nothing if hit is None else hit for hit in hits]
+_SHARES: dict[str, Callable[[Hits], tuple[int, int]]] = {
+    "precision": lambda hits: (hits.num_common, hits.num_predicted),
+    "recall": lambda hits: (hits.num_common, hits.num_reference),
+    "f1": lambda hits: (2 * hits.num_common, hits.num_predicted + hits.num_reference),
+    "jaccard": lambda hits: (hits.num_common, hits.num_predicted + hits.num_reference - hits.num_common),
+}
+"""Share of two sets -> numerator and denominator."""
 
 
-def _claimed(graph: KnowledgeGraph) -> frozenset[object]:
-    return frozenset(
-        name for name, claim in graph.labels.items() if name != NO_FINDING and claim in ("present", "uncertain")
+def _of_pair(share: Callable[[Hits], tuple[int, int]], hits: Hits) -> float | None:
+    if not hits.num_predicted and not hits.num_reference:
+        return None
+    part, whole = share(hits)
+    return part / whole if whole else 0.0
+
+
+def _pooled(prefix: str, hits: Sequence[Hits | None]) -> list[Statistic]:
+    return [_pool(f"{prefix}_{name}", _SHARES[name], hits) for name in ("precision", "recall", "f1")]
+
+
+def _pooled_jaccard(prefix: str, hits: Sequence[Hits]) -> Statistic:
+    return _pool(f"{prefix}_jaccard", _SHARES["jaccard"], hits)
+
+
+def _pool(name: str, share: Callable[[Hits], tuple[int, int]], hits: Sequence[Hits | None]) -> Statistic:
+    counts = [(0, 0) if hit is None else share(hit) for hit in hits]
+    return ratio_of(name, [part for part, _ in counts], [whole for _, whole in counts])
+
+
+def _rate(name: str, shares: Sequence[Share | None]) -> Statistic:
+    return ratio_of(
+        name, [share.part if share else 0 for share in shares], [share.whole if share else 0 for share in shares]
     )

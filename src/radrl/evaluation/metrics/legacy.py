@@ -5,8 +5,10 @@ None of them says whether an answer is right. They are never the default and alw
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 
-from radrl.text import first_sentence
+from radrl.graph.types import KnowledgeGraph
+from radrl.rewards.legacy_chex_phi4mm import surface_entities
 
 _WORD = re.compile(r"\w+")
 
@@ -21,25 +23,6 @@ def substring_match(generated_text: str, gold: Iterable[str]) -> bool:
     return any(name.lower() in text for name in gold)
 
 
-def any_overlap(generated_text: str, reference: str) -> float:
-    """CheX-Phi4MM `external_r1v_acc`: 1 when the comma-separated answers share at least one item: listing labels wins.
-
-    The answer is the first answer block that fits on one line; a completion without one is an answer as a whole, and
-    where the reference has no `<answer>` both are cut after their first sentence. An empty gold wants an empty
-    prediction.
-    """
-    if "<answer>" in reference:
-        gold = _first_block(reference)
-        predicted = _first_block(generated_text)
-        wanted = _items(reference if gold is None else gold)
-        found = _items(generated_text if predicted is None else predicted)
-    else:
-        wanted, found = _items(first_sentence(reference)), _items(first_sentence(generated_text))
-    if not wanted:
-        return float(not found)
-    return float(bool(wanted & found))
-
-
 def exact_output(generated_text: str, reference: str) -> float:
     """CX-Mind `eval_close.py`: the whole output, reasoning and all, equals the reference, lower-cased and stripped."""
     return float(generated_text.strip().lower() == reference.strip().lower())
@@ -51,15 +34,27 @@ def word_jaccard(generated_text: str, reference: str) -> float:
     return len(found & wanted) / len(found | wanted) if found | wanted else 0.0
 
 
-def _first_block(text: str) -> str | None:
-    """What the seed's `<answer>(.*?)</answer>` finds: its dot stops at a line's end, so the block spans no lines."""
-    for line in text.split("\n"):
-        _, opening, rest = line.partition("<answer>")
-        block, closing, _ = rest.partition("</answer>")
-        if opening and closing:
-            return block
-    return None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntityScores:
+    """Agreement of the entities of two graphs.
+
+    Example: `EntityScores(precision=0.5, recall=1.0, f1=0.667)`
+    """
+
+    precision: float
+    recall: float
+    f1: float
 
 
-def _items(text: str) -> set[str]:
-    return {item.strip().lower() for item in text.split(",") if item.strip()}
+def surface_entity_scores(predicted: KnowledgeGraph, reference: KnowledgeGraph) -> EntityScores:
+    """CheX-Phi4MM `02_hall_kg.py`, which calls their means over samples the hallucination metric.
+
+    Entities are equal when surface text and type are, polarity being part of the type; of a text that stands in a
+    graph twice only the last counts, and an empty side scores 0. Nothing is canonical: "effusions" is not "effusion".
+    """
+    found, wanted = surface_entities(predicted), surface_entities(reference)
+    common = len(found & wanted)
+    if not common:
+        return EntityScores(precision=0.0, recall=0.0, f1=0.0)
+    precision, recall = common / len(found), common / len(wanted)
+    return EntityScores(precision=precision, recall=recall, f1=2 * precision * recall / (precision + recall))
