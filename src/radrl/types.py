@@ -21,11 +21,16 @@ class AnswerKind(StrEnum):
     """How the text of a final answer is to be read."""
 
     SET = "set"
-    """Findings separated by commas; `no finding` is the empty set, which is an answer like any other."""
+    """Findings or other names separated by commas: a disease list. `no finding` is the empty set, which is an answer
+    like any other."""
     CHOICE = "choice"
     """One of the sample's options, by its name or its letter."""
     YES_NO = "yes_no"
     """`yes` or `no`, as the whole answer."""
+    NUMBER = "number"
+    """One value with an optional unit; a gold one may state its tolerance, `2.5 cm +- 0.2`."""
+    BOXES = "boxes"
+    """One or more `[x1, y1, x2, y2]`: pixels of the sample's column `image_size`, or fractions where it has none."""
     TEXT = "text"
     """Free text, compared after normalisation only."""
 
@@ -84,12 +89,12 @@ class Sample:
     patient_id: str
     """Splits and intervals go by patient. The sample's own id where a source names none."""
     kind: str
-    """Question kind: presence, view, location, severity, list, closed, open, or the source's own word."""
+    """Question kind: presence, view, location, severity, list, closed, choice, open, or the source's own word."""
     question: str
     """What the user asks; `<image>` marks where each radiograph stands."""
     images: tuple[ImageRef, ...] = ()
     answer: frozenset[str]
-    """Gold answer, canonical names. Empty means `no finding`."""
+    """Gold answer in canonical form: names, `25 mm`, boxes in fractions. Empty means `no finding`."""
     answer_kind: AnswerKind
     reference: str
     """Gold trace as a model should write it; may equal the bare answer where a source has no trace."""

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from radrl.config.schema import Config, RewardConfig
+from radrl.config.schema import AdvanceConfig, Config, RewardConfig, StageConfig
 from radrl.config.tree import leaves
 from radrl.errors import ConfigError
 
@@ -101,7 +101,7 @@ def _cadence(config: Config, say: _Quote) -> Iterator[str]:
         ("trainer.val_before_train", trainer.val_before_train),
         ("trainer.val_only", trainer.val_only),
     ):
-        if wants and not data.val_files:
+        if wants and not _is_validated(config):
             yield f"{say(key)}, but data.val_files is empty. Name files there."
 
 
@@ -170,6 +170,59 @@ def _stages(config: Config, say: _Quote) -> Iterator[str]:
             yield f"{key} ({stage.name}) has {given}. Give exactly one of them."
         if stage.name in names[:index]:
             yield f"{say(f'{key}.name')} is the name of an earlier stage too. Give each stage its own."
+        if "/" in stage.name or not stage.name:
+            yield f"{say(f'{key}.name')} cannot be the name of a file. Give it a name without a slash."
+        yield from _stage_data(stage, key, config, say)
+        if stage.advance is not None:
+            yield from _advance(stage, stage.advance, f"{key}.advance", config, say)
+
+
+def _stage_data(stage: StageConfig, key: str, config: Config, say: _Quote) -> Iterator[str]:
+    data = stage.data
+    num_files = len(data.train_files or config.data.train_files)
+    if data.weights and len(data.weights) != num_files:
+        yield (
+            f"{say(f'{key}.data.weights')} has {len(data.weights)} shares for {num_files} files. "
+            "Give one for each of the stage's train_files, in their order."
+        )
+    if data.twins and config.data.rollout_batch_size % 2:
+        yield (
+            f"{key}.data.twins draws prompts in pairs, but {say('data.rollout_batch_size')} is odd. Make it even, "
+            "or set the first to false."
+        )
+    if data.twins and config.algorithm.online_filtering:
+        yield (
+            f"{key}.data.twins keeps twins together, but {say('algorithm.online_filtering')} would drop one without "
+            "the other. Set one of them to false."
+        )
+    band = data.pass_rate
+    if band is not None and band.low > band.high:
+        yield (
+            f"{say(f'{key}.data.pass_rate.low')} is over {say(f'{key}.data.pass_rate.high')}, "
+            "so no prompt could be within the band. Lower the first."
+        )
+
+
+def _advance(stage: StageConfig, rule: AdvanceConfig, key: str, config: Config, say: _Quote) -> Iterator[str]:
+    if (rule.outcome_at_least is None) == (rule.plateau is None):
+        given = "neither outcome_at_least nor plateau" if rule.plateau is None else "both outcome_at_least and plateau"
+        yield f"{key} ({stage.name}) has {given}. Give exactly one of them."
+    if not (stage.data.val_files or config.data.val_files):
+        yield (
+            f"{key} ({stage.name}) looks at validations, but the stage has no validation files. Name them under "
+            f"{key.removesuffix('.advance')}.data.val_files or data.val_files."
+        )
+    if config.trainer.val_freq <= 0:
+        yield (
+            f"{key} ({stage.name}) looks at validations, but {say('trainer.val_freq')}, so there are none within the "
+            "stage. Set it to a number of steps."
+        )
+
+
+def _is_validated(config: Config) -> bool:
+    """Whether every stage has validation files, its own or the run's."""
+    stages = config.curriculum.stages
+    return bool(config.data.val_files) or (bool(stages) and all(stage.data.val_files for stage in stages))
 
 
 def _files(config: Config, say: _Quote, *, supervised: bool) -> Iterator[str]:
@@ -179,7 +232,10 @@ def _files(config: Config, say: _Quote, *, supervised: bool) -> Iterator[str]:
         yield "data.train_files is empty. Name the files to train on, such as data.train_files=train.jsonl."
     yield from _missing("data.train_files", data.train_files, say)
     for index, stage in enumerate(stages):
-        yield from _missing(f"curriculum.stages.{index}.data.train_files", stage.data.train_files, say)
+        key = f"curriculum.stages.{index}.data"
+        yield from _missing(f"{key}.train_files", stage.data.train_files, say)
+        yield from _missing(f"{key}.val_files", stage.data.val_files, say)
+        yield from _missing(f"{key}.format_prompt", _one(stage.data.format_prompt), say)
     if not model.model_path:
         yield (
             "worker.actor.model.model_path is empty. Name a Hugging Face folder; "

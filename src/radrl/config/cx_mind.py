@@ -1,9 +1,17 @@
 """CX-Mind's configuration keys that are called otherwise here, or have no effect."""
 
 from collections.abc import Mapping
-from pathlib import Path
+from functools import partial
 from typing import Any
 
+from radrl.config.foreign_rewards import (
+    FUNCTION,
+    easyr1_entry,
+    easyr1_filter_key,
+    easyr1_kwargs,
+    easyr1_type,
+    file_stem,
+)
 from radrl.config.seeds import (
     SeedKey,
     Settings,
@@ -21,31 +29,22 @@ _VLLM = "it tunes vLLM, and the native sampler draws the completions"
 _BY_TOKENS = "worker.actor.micro_batch_tokens bounds a pass by its tokens"
 _GAE = "only the gae estimator uses it"
 
-_FORMAT: Mapping[str, object] = {"name": "format", "weight": 0.1}
-_REWARD_FUNCTIONS: Mapping[str, tuple[Mapping[str, object], ...]] = {
-    "closeQA+think+ans": (
-        _FORMAT,
-        {"name": "answer_option", "weight": 0.9, "outcome": True},
-        {"name": "step_correctness", "weight": 0.5, "gate": "ema"},
-    ),
-    "openQA+think+ans": (
-        _FORMAT,
-        {"name": "answer_f1", "weight": 0.9, "outcome": True},
-        {"name": "step_correctness", "weight": 0.2, "gate": "ema"},
-    ),
+_REWARD_FUNCTIONS: Mapping[str, str] = {
+    "closeQA+think+ans": "cx_mind_closed_code",
+    "openQA+think+ans": "cx_mind_open_code",
+    "closeQA+think": "cx_mind_closed/think_only",
+    "openQA+think": "cx_mind_open/think_only",
+    "closeQA": "cx_mind_closed_code",
+    "openQA": "cx_mind_open_code",
 }
-"""CX-Mind's reward file -> our terms with its weights. Its similarity of thoughts (BLEU, ROUGE) has no term here."""
+"""CX-Mind's reward file -> our preset with its constants."""
 
 
 def _reward_function(value: Any) -> Settings:
-    stem = Path(str(value).partition(":")[0]).stem
-    known = _REWARD_FUNCTIONS.get({"closeQA": "closeQA+think+ans", "openQA": "openQA+think+ans"}.get(stem, stem))
-    if known is None:
-        raise ValueError(
-            f"only {' and '.join(f'{name}.py' for name in _REWARD_FUNCTIONS)} have a counterpart; leave the key out "
-            "and name registered rewards under `rewards: [{name, weight, gate, outcome}]`"
-        )
-    return {"rewards": [dict(term) for term in known]}
+    if value is None:
+        return {}
+    preset = _REWARD_FUNCTIONS.get(file_stem(str(value)))
+    return {"rewards": [preset or easyr1_entry(str(value))]}
 
 
 def _no_reference(value: Any) -> Settings:
@@ -103,7 +102,9 @@ CX_MIND: tuple[SeedKey, ...] = (
         key="algorithm.filter_key",
         example="overall",
         becomes=without_effect,
-        note="groups are kept or dropped by the declared outcome, the entry of `rewards` with `outcome: true`",
+        beside=partial(easyr1_filter_key, presets=_REWARD_FUNCTIONS),
+        note="groups are kept or dropped by the declared outcome, the entry of `rewards` with `outcome: true`; with a "
+        "file that is run, by its `outcome_key`",
     ),
     SeedKey(key="algorithm.gamma", example=1.0, becomes=without_effect, note=_GAE),
     SeedKey(key="algorithm.lam", example=1.0, becomes=without_effect, note=_GAE),
@@ -233,11 +234,12 @@ CX_MIND: tuple[SeedKey, ...] = (
     ),
     # reward
     SeedKey(
-        key="worker.reward.reward_function",
+        key=FUNCTION,
         example="./examples/reward_function/closeQA+think+ans.py:compute_score",
         becomes=_reward_function,
         fallbacks=frozenset({"rewards"}),
-        note="registered rewards under `rewards` stand for a reward file; the similarity of thoughts is not rewarded",
+        note="a preset with the constants of CX-Mind's own files stands for them, with the corrected rules; any other "
+        "file is run as it is",
     ),
     SeedKey(
         key="worker.reward.reward_function_kwargs.ema_alpha",
@@ -255,13 +257,15 @@ CX_MIND: tuple[SeedKey, ...] = (
         key="worker.reward.reward_function_kwargs*",
         example={"format_weight": 0.1},
         becomes=without_effect,
-        note="each entry of `rewards` has its own `weight` and `kwargs`",
+        beside=partial(easyr1_kwargs, presets=_REWARD_FUNCTIONS),
+        note="each entry of `rewards` has its own `weight` and `kwargs`; those of a file that is run go to it",
     ),
     SeedKey(
         key="worker.reward.reward_type",
         example="batch",
         becomes=without_effect,
-        note="one rubric scores every completion",
+        beside=partial(easyr1_type, presets=_REWARD_FUNCTIONS),
+        note="one rubric scores every completion; of a file that is run it is the `interface`",
     ),
     SeedKey(
         key="worker.reward.skip_special_tokens",

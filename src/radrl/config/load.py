@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from radrl.config.cx_mind import CX_MIND
 from radrl.config.ms_swift import MS_SWIFT
 from radrl.config.problems import describe, unknown_key
+from radrl.config.rubrics import expand_within
 from radrl.config.schema import Config
 from radrl.config.seeds import Given, translate
 from radrl.config.tree import alternatives, annotation_at, leaves, list_above, nested, place, section_in, takes_text
@@ -134,6 +135,8 @@ def _place(schema: type[BaseModel], tree: dict[str, Any], item: Given) -> None:
     above = list_above(schema, item.key)
     if above is not None and _look_up(tree, above) is None:
         place(tree, above, _look_up(schema.model_construct().model_dump(mode="json"), above) or [])
+    if above is not None:
+        _expand_presets(tree, above)
     try:
         place(tree, item.key, item.value)
     except (IndexError, ValueError) as error:
@@ -144,6 +147,15 @@ def _place(schema: type[BaseModel], tree: dict[str, Any], item: Given) -> None:
         ) from error
     except (AttributeError, TypeError) as error:
         raise ConfigError(unknown_key(item.key, schema=schema, origin=item.origin)) from error
+
+
+def _expand_presets(tree: dict[str, Any], key: str) -> None:
+    """Write out the presets of a list that is about to be entered by index."""
+    name = key.rpartition(".")[2]
+    try:
+        place(tree, key, expand_within({name: _look_up(tree, key)})[name])
+    except ValueError as error:
+        raise ConfigError(f"{key}: {error}.") from error
 
 
 def _look_up(tree: Any, key: str) -> Any:

@@ -1,8 +1,10 @@
 """ms-swift's GRPO arguments, as CheX-Phi4MM's scripts give them, and what they are called here."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
+from radrl.config.foreign_rewards import PLUGINS, swift_entries
 from radrl.config.seeds import (
     SeedKey,
     Settings,
@@ -40,14 +42,7 @@ def _dynamic_sample(value: Any) -> Settings:
 
 
 def _reward_funcs(value: Any) -> Settings:
-    names = [str(name) for name in listed(value)]
-    unknown = [name for name in names if name not in _REWARD_FUNCS]
-    if unknown:
-        raise ValueError(
-            f"{unknown[0]!r} has no counterpart ({', '.join(_REWARD_FUNCS)} have); leave the argument out and name "
-            "registered rewards under `rewards: [{name, weight, gate, outcome}]`"
-        )
-    return {"rewards": [dict(_REWARD_FUNCS[name]) for name in names]}
+    return {"rewards": [dict(_REWARD_FUNCS[str(name)]) for name in listed(value)]}
 
 
 def _reward_weights(value: Any) -> Settings:
@@ -168,12 +163,16 @@ MS_SWIFT: tuple[SeedKey, ...] = (
         key="reward_funcs",
         example=["external_r1v_acc", "external_kg_jac"],
         becomes=_reward_funcs,
+        beside=partial(swift_entries, known=_REWARD_FUNCS),
         fallbacks=frozenset({"rewards"}),
-        note="the corrected rules of the same intent",
+        note="the corrected rules of the same intent; other names are looked up in the file of external_plugins",
     ),
     SeedKey(key="reward_weights", example=[1.0, 1.0], becomes=_reward_weights, note="one for each entry of `rewards`"),
     SeedKey(
-        key="external_plugins", example="plugin.py", becomes=without_effect, note="rewards are named under `rewards`"
+        key=PLUGINS,
+        example="plugin.py",
+        becomes=without_effect,
+        note="it is only run for the names in reward_funcs that have no counterpart",
     ),
     # optimizer and length of training
     SeedKey(key="learning_rate", example=4e-6, becomes=renamed("worker.actor.optim.lr"), note="peak"),

@@ -90,7 +90,7 @@ def _inner(field: FieldInfo) -> type[BaseModel] | None:
 
 
 def _type_name(field: FieldInfo) -> str:
-    return " ".join([_name_of(field.annotation), *_bounds(field.metadata)])
+    return " ".join([type_in_words(field.annotation), *_bounds(field.metadata)])
 
 
 def _bounds(metadata: Sequence[Any]) -> Iterator[str]:
@@ -103,20 +103,21 @@ def _bounds(metadata: Sequence[Any]) -> Iterator[str]:
                 yield f"{sign} {getattr(constraint, attribute)}"
 
 
-def _name_of(annotation: Any) -> str:
+def type_in_words(annotation: Any) -> str:
+    """`integer > 0`, `text or null`, `list of number`: what a reader of the page would write there."""
     if hasattr(annotation, "__metadata__"):
-        return " ".join([_name_of(annotation.__origin__), *_bounds(annotation.__metadata__)])
+        return " ".join([type_in_words(annotation.__origin__), *_bounds(annotation.__metadata__)])
     members = alternatives(annotation)
     if len(members) > 1 or members != (annotation,):
         none = ["null"] if NoneType in get_args(annotation) else []
-        return " or ".join([*(_name_of(member) for member in members), *none])
+        return " or ".join([*(type_in_words(member) for member in members), *none])
     if get_origin(annotation) is Literal:
         return " or ".join(f"`{word}`" for word in get_args(annotation))
     if get_origin(annotation) is tuple:
-        return f"list of {_name_of(get_args(annotation)[0])}"
+        return f"list of {type_in_words(get_args(annotation)[0])}"
     if get_origin(annotation) is dict:
         key, value = get_args(annotation)
-        return f"{_name_of(key)} -> {_name_of(value)}"
+        return f"{type_in_words(key)} -> {type_in_words(value)}"
     names = {str: "text", int: "integer", float: "number", bool: "true or false"}
     return names.get(annotation, getattr(annotation, "__name__", str(annotation)))
 

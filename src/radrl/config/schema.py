@@ -7,7 +7,9 @@ and run on one machine. Sections are frozen and never write into each other.
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, cast, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+from radrl.config.rubrics import expand
 
 PositiveInt = Annotated[int, Field(gt=0)]
 NonNegativeInt = Annotated[int, Field(ge=0)]
@@ -63,7 +65,7 @@ class DataConfig(Section):
     val_max_samples: int = -1
     """Validation questions used, the first so many of the files; -1 means all."""
     format_prompt: str | None = None
-    """Jinja file around the question, which it receives as `content`."""
+    """Jinja file around the question, which it receives as `content`, beside its `kind`."""
     override_chat_template: str | None = None
     """Jinja text that replaces the tokenizer's chat template."""
     shuffle: bool = True
@@ -183,36 +185,75 @@ class RolloutConfig(Section):
     val_override_config: ValidationSampling = ValidationSampling()
 
 
+GateCondition = Literal["always", "off", "per_sample", "format", "ema", "conditional"]
+"""When a reward term counts."""
+
+
 class RewardConfig(Section):
     """One term of the reward."""
 
     name: str
-    """Registered name of a reward."""
+    """Registered name of a reward, or where a function stands: path/to/file.py:function, package.module:function."""
+    interface: Literal["radrl", "easyr1_batch", "easyr1_sequential", "trl"] = "radrl"
+    """How such a function is called: as our own, or as EasyR1 (a list or one at a time) or TRL and ms-swift call it."""
+    label: Annotated[str, Field(pattern=r"^[\w.+-]+$")] | None = None
+    """What metrics and records call the term; the name of the reward or function when not given."""
     weight: float = 1.0
     """Factor of the term in the total."""
-    gate: Literal["always", "off", "per_sample", "ema"] = "always"
-    """When the term counts: per_sample if this rollout's outcome is right, ema while the batch's holds its average."""
+    gate: tuple[GateCondition, ...] = ("always",)
+    """When the term counts; of several conditions all must hold. per_sample: this rollout's outcome is right; format:
+    it has the agreed form; ema: the batch's outcome holds its moving average; conditional: right, of that form, and the
+    batch's outcome is above the one before less the tolerance. off: measured, never paid."""
     outcome: bool = False
     """Whether this term is the declared outcome; exactly one is."""
+    outcome_key: str | None = None
+    """Which of the term's further numbers is the outcome, such as `accuracy`; its value itself when not given."""
     kwargs: dict[str, float | int | bool | str] = {}
     """Arguments of the reward."""
 
+    @field_validator("gate")
+    @classmethod
+    def _is_one_rule(cls, gate: tuple[GateCondition, ...]) -> tuple[GateCondition, ...]:
+        lonely = [condition for condition in gate if condition in ("always", "off")]
+        if not gate or (lonely and len(gate) > 1):
+            raise ValueError("it should be `always`, `off`, or one or more of the other conditions")
+        return gate
+
+    @property
+    def key(self) -> str:
+        """What metrics and records call the term.
+
+        >>> RewardConfig(name="rewards/heart.py:mentions").key
+        'mentions'
+        """
+        return self.label or self.name.rpartition(":")[2]
+
+
+Rewards = Annotated[tuple[RewardConfig, ...], BeforeValidator(expand)]
+"""Terms of a rubric; a preset's name stands for all of its terms."""
+
 
 class GateConfig(Section):
-    """The moving average behind `gate: ema` (CX-Mind's conditional process reward)."""
+    """What the gates compare with: `ema` is CX-Mind's conditional process reward, `conditional` arXiv 2505.19640's."""
 
     alpha: Fraction = 0.2
     """Weight of the newest batch in the average."""
     margin: float = 0.0
     """The gate is open when the batch's mean outcome is at least average + margin."""
     right_at: Fraction = 1.0
-    """Outcome from which `gate: per_sample` takes an answer for right."""
+    """Outcome from which `gate: per_sample` and `conditional` take an answer for right."""
+    tolerance: NonNegativeFloat = 0.05
+    """`gate: conditional` is open when the batch's mean outcome is above the previous batch's less this."""
 
 
 class WorkerRewardConfig(Section):
     """How rewards are computed."""
 
     gate: GateConfig = GateConfig()
+    num_workers: NonNegativeInt = 0
+    """Processes that score; 0 scores in the run's own, but for rewards from files, which always have one or more."""
+    timeout_s: PositiveFloat = 30.0
+    """Seconds that such a process has for one completion; then it is killed and the reward counts as failed there."""
 
 
 class WorkerConfig(Section):
@@ -223,22 +264,45 @@ class WorkerConfig(Section):
     reward: WorkerRewardConfig = WorkerRewardConfig()
 
 
+class PassRateConfig(Section):
+    """The band of difficulty a stage trains on, by what the policy that enters it can do."""
+
+    low: Fraction = 0.1
+    """A prompt stays when the mean outcome of its answers is at least this ..."""
+    high: Fraction = 0.9
+    """... and at most this."""
+    n: PositiveInt = 8
+    """Answers a prompt, sampled as in training; each costs as much as a rollout."""
+
+
 class StageData(Section):
-    """Which questions a stage draws."""
+    """Which questions a stage draws, and which it is validated on."""
 
     train_files: tuple[str, ...] = ()
     """Files of this stage; the run's own when empty."""
+    weights: tuple[PositiveFloat, ...] = ()
+    """Shares of the stage's prompts, one a file in the files' order; empty takes the files as they are."""
     kinds: dict[str, PositiveFloat] = {}
-    """Question kind -> share of the stage's prompts; empty takes the files as they are."""
+    """Question kind -> share of the stage's prompts, within each file where `weights` are given; empty takes all."""
+    val_files: tuple[str, ...] = ()
+    """Files that the stage is validated on; the run's own when empty."""
+    format_prompt: str | None = None
+    """Jinja file around the stage's questions; the run's own when not given."""
+    twins: bool = False
+    """Whether a prompt is drawn together with its counterfactual twin, where the files hold it."""
+    pass_rate: PassRateConfig | None = None
+    """Leaves out prompts that are too easy or too hard for the policy that enters the stage."""
 
 
 class AdvanceConfig(Section):
-    """When a stage ends before its budget."""
+    """When a stage ends before its budget; looked at after each validation of the stage. Give one of the two rules."""
 
-    outcome_at_least: Fraction
-    """Mean outcome of a training step, averaged over the window, from which the next stage starts."""
-    window: PositiveInt = 5
-    """Steps averaged over."""
+    outcome_at_least: Fraction | None = None
+    """Ends the stage when the outcome of the last `validations` validations was at least this each time."""
+    plateau: NonNegativeFloat | None = None
+    """Ends the stage when none of the last `validations` validations gained more than this on the best one before."""
+    validations: PositiveInt = 3
+    """Validations in a row that a rule looks at."""
 
 
 class StageConfig(Section):
@@ -247,8 +311,8 @@ class StageConfig(Section):
     name: str
     """What logs and the report call it."""
     data: StageData = StageData()
-    rewards: tuple[RewardConfig, ...] = ()
-    """Reward terms of this stage; the run's own when empty."""
+    rewards: Rewards = ()
+    """Reward terms of this stage, or names of presets such as `cx_mind_open`; the run's own when empty."""
     max_response_length: PositiveInt | None = None
     """Longest completion in tokens; the run's own when not given."""
     epochs: PositiveFloat | None = None
@@ -313,10 +377,10 @@ class Config(Section):
     data: DataConfig = DataConfig()
     algorithm: AlgorithmConfig = AlgorithmConfig()
     worker: WorkerConfig = WorkerConfig()
-    rewards: tuple[RewardConfig, ...] = (
+    rewards: Rewards = (
         RewardConfig(name="format", weight=0.1),
         RewardConfig(name="answer_f1", weight=0.9, outcome=True),
     )
-    """Terms of the reward, for stages that name none of their own."""
+    """Terms of the reward, or names of presets such as `cx_mind_closed`, for stages that name none of their own."""
     curriculum: CurriculumConfig = CurriculumConfig()
     trainer: TrainerConfig = TrainerConfig()

@@ -53,6 +53,9 @@ class SeedKey:
     """Those of our keys that it sets only where the user does not."""
     applies: Callable[[object], bool] | None = None
     """For a key that exists here too: which values are the other system's."""
+    beside: Callable[[Given, Settings], Settings] | None = None
+    """For a key whose meaning depends on others: our settings, from it and the values of all keys given; it then stands
+    for `becomes`."""
 
     @cached_property
     def reading(self) -> str:
@@ -124,13 +127,14 @@ def translate(given: Sequence[Given], table: Sequence[SeedKey]) -> tuple[list[Gi
     """
     rows = [find_seed_key(item, table) for item in given]
     own = {item.key for item, row in zip(given, rows, strict=True) if row is None}
+    others = {item.key: item.value for item in given}
     ranked: list[tuple[tuple[int, int], Given]] = []
     warnings: dict[tuple[str, str], str] = {}
     for item, row in zip(given, rows, strict=True):
         if row is None:
             ranked.append(((item.position, 0), item))
             continue
-        settings = _settings_of(row, item, own)
+        settings = _settings_of(row, item, own, others)
         for key, value in settings.items():
             is_fallback = key in row.fallbacks
             rank = (-1, 0) if is_fallback else (item.position, 1 + table.index(row))
@@ -148,11 +152,11 @@ def find_seed_key(item: Given, table: Sequence[SeedKey]) -> SeedKey | None:
     return None
 
 
-def _settings_of(row: SeedKey, item: Given, own: set[str]) -> Settings:
+def _settings_of(row: SeedKey, item: Given, own: set[str], others: Settings) -> Settings:
     if row.fallbacks and row.fallbacks <= own:
         return {}
     try:
-        settings = row.becomes(item.value)
+        settings = row.becomes(item.value) if row.beside is None else row.beside(item, others)
     except (ValueError, TypeError) as error:
         raise ConfigError(
             f"{item.key} is {item.value!r} (from {item.origin}), which cannot be honoured: {error}."

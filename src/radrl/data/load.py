@@ -42,10 +42,17 @@ def load_samples(files: Sequence[str], config: DataConfig) -> list[Sample]:
 
 
 def _format_prompt(file: str | None) -> Callable[[Sample], Sample]:
-    """What puts a Jinja file around a sample's question, which the file receives as `content`."""
+    """What puts a Jinja file around a sample's question: it receives `content` and the `kind` of the question.
+
+    It may include other files of its folder.
+    """
     if file is None:
         return lambda sample: sample
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=False)
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(file).parent),
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=False,
+    )
     try:
         template = environment.from_string(Path(file).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, jinja2.TemplateSyntaxError) as error:
@@ -53,10 +60,10 @@ def _format_prompt(file: str | None) -> Callable[[Sample], Sample]:
 
     def wrap(sample: Sample) -> Sample:
         try:
-            question = template.render(content=sample.question).strip()
+            question = template.render(content=sample.question, kind=sample.kind).strip()
         except jinja2.TemplateError as error:
             raise ConfigError(
-                f"format prompt {file} (data.format_prompt) fails: {error}. It gets `content`."
+                f"format prompt {file} (data.format_prompt) fails: {error}. It gets `content` and `kind`."
             ) from error
         if question.count(IMAGE_MARK) != len(sample.images):
             raise ConfigError(

@@ -1,6 +1,7 @@
-"""An endless, seeded, resumable order of items."""
+"""An endless, seeded, resumable order of items, mixed by shares."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -13,14 +14,28 @@ _ROUNDING = 1e-9
 """What sums of shares may be off by in floating point."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quota(Generic[Item]):
+    """A division of items into parts, and the share that each part has of what is drawn.
+
+    Example: `Quota(shares={"closed": 0.65, "presence": 0.35}, part_of=lambda prompt: prompt.sample.kind)`
+    """
+
+    shares: Mapping[str, float]
+    """Part -> its share, in any unit; items of other parts are left out."""
+    part_of: Callable[[Item], str]
+
+
 class PromptStream(Generic[Item]):
-    """Draws items epoch by epoch, each epoch in its own seeded order; several kinds are mixed by share.
+    """Draws items epoch by epoch, each epoch in its own seeded order; parts are mixed by their quotas.
 
-    With `kinds`, every kind is a cycle of its own, and after any number of items the count of each is within one of its
-    exact share. Where the stream is, is one number a kind, so a resumed stream goes on exactly.
+    A later quota divides what an earlier one drew: files first, kinds of question within each file. Every part is a
+    cycle of its own. After any number of draws the count of each part of the first quota is within one draw of its
+    exact share, and so is that of each later part within the part above it, over the parts that this one holds. Where
+    the stream is, is one number a part, so a resumed stream goes on exactly.
 
-    Example: `PromptStream(samples, seed=1, shuffle=True, kinds={"closed": 0.65, "presence": 0.35},
-    kind_of=lambda sample: sample.kind).take(16)` holds 10 or 11 closed questions.
+    Example: `PromptStream(prompts, seed=1, shuffle=True, quotas=[Quota(shares={"closed": 0.65, "presence": 0.35},
+    part_of=lambda prompt: prompt.sample.kind)]).take(16)` holds 10 or 11 closed questions.
     """
 
     def __init__(
@@ -29,32 +44,35 @@ class PromptStream(Generic[Item]):
         *,
         seed: int,
         shuffle: bool,
-        kinds: Mapping[str, float] | None = None,
-        kind_of: Callable[[Item], str] | None = None,
+        quotas: Sequence[Quota[Item]] = (),
+        pair: Callable[[Sequence[Item]], Sequence[tuple[Item, ...]]] | None = None,
     ) -> None:
-        """`kinds` maps the kind of an item, as `kind_of` tells it, to its share; other kinds are left out."""
+        """`pair` says which items are drawn together, two at most. With it every draw is of two items.
+
+        Items without a partner are then drawn two by two as well; one that is left over in an epoch is drawn with
+        another one, which comes twice.
+        """
         if not items:
             raise DataError("there are no questions to draw from: no row was left by the filters. Widen them.")
-        assert not kinds or kind_of, "shares of kinds need kind_of to tell them"
         self._seed = seed
         self._shuffle = shuffle
-        shares = dict(kinds) if kinds else {"": 1.0}
-        self._shares = {kind: share / sum(shares.values()) for kind, share in shares.items()}
-        by_kind: dict[str, list[Item]] = {kind: [] for kind in self._shares}
-        for item in items:
-            kind = kind_of(item) if kinds and kind_of else ""
-            if kind in by_kind:
-                by_kind[kind].append(item)
-        empty = [kind for kind, members in by_kind.items() if not members]
-        if empty:
-            raise ConfigError(f"no question is of kind {', '.join(empty)}. Take it out of the shares or add such rows.")
-        self._items = by_kind
-        self._taken = dict.fromkeys(by_kind, 0)
-        self._orders: dict[str, tuple[int, tuple[int, ...]]] = {}
+        self._quotas = tuple(quotas)
+        self._pair = pair
+        self._width = 1 if pair is None else 2
+        self._all = tuple(item for item in items if self._cell_of(item) is not None)
+        for quota in quotas:
+            _refuse_empty_parts(quota, self._all)
+        self._cells: dict[tuple[str, ...], list[tuple[Item, ...]]] = {}
+        self._fill(self._all)
 
     def __len__(self) -> int:
-        """Items in one epoch, all kinds together."""
-        return sum(len(members) for members in self._items.values())
+        """Items drawn in one epoch, all parts together."""
+        return sum(self._sizes().values())
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """Everything that could be drawn, in the order given, `restrict` aside."""
+        return self._all
 
     @property
     def epoch(self) -> float:
@@ -62,51 +80,132 @@ class PromptStream(Generic[Item]):
         return sum(self._taken.values()) / len(self)
 
     def take(self, num_items: int) -> list[Item]:
-        """Return the next items, kinds interleaved."""
-        return [self._next(self._due_kind()) for _ in range(num_items)]
+        """Return the next items, parts interleaved."""
+        assert num_items % self._width == 0, f"{num_items} items cannot be drawn {self._width} at a time"
+        return [item for _ in range(num_items // self._width) for item in self._next(self._due_cell())]
+
+    def restrict(self, keep: Callable[[Item], bool]) -> tuple[str, ...]:
+        """Draw only items that `keep` lets through, from the beginning; returns the parts that have none left.
+
+        The other parts take over the shares of those.
+        """
+        kept = [item for item in self._all if keep(item)]
+        if not kept:
+            raise DataError("there are no questions to draw from: no row was left by the filters. Widen them.")
+        before = set(self._sizes())
+        self._fill(kept)
+        return tuple(sorted(before - set(self._sizes())))
 
     def state_dict(self) -> dict[str, object]:
-        """How many items of each kind there are, and how many were taken."""
-        return {"taken": dict(self._taken), "sizes": self._sizes()}
+        """How many items of each part there are, and how many were taken."""
+        return {"taken": {_label(cell): taken for cell, taken in self._taken.items()}, "sizes": self._sizes()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state_dict` gave. The items must be the same; DataError when their numbers differ."""
         if state["sizes"] != self._sizes():
             raise DataError(
-                f"the saved stream drew from {state['sizes']} questions by kind, but the files now hold "
+                f"the saved stream drew from {state['sizes']} questions by part, but the files now hold "
                 f"{self._sizes()}. Bring the old files back, or start anew with trainer.fresh=true."
             )
-        self._taken = {kind: int(state["taken"][kind]) for kind in self._taken}
+        self._taken = {cell: int(state["taken"][_label(cell)]) for cell in self._taken}
+
+    def _fill(self, items: Sequence[Item]) -> None:
+        units = [(item,) for item in items] if self._pair is None else self._pair(items)
+        self._cells = {}
+        for unit in units:
+            cell = self._cell_of(unit[0])
+            assert cell is not None
+            self._cells.setdefault(cell, []).append(unit)
+        self._taken = dict.fromkeys(self._cells, 0)
+        self._orders: dict[tuple[str, ...], tuple[int, tuple[Item, ...]]] = {}
+
+    def _cell_of(self, item: Item) -> tuple[str, ...] | None:
+        """The part of an item by every quota; None when one has no share for it."""
+        parts = tuple(quota.part_of(item) for quota in self._quotas)
+        is_drawn = all(part in quota.shares for part, quota in zip(parts, self._quotas, strict=True))
+        return parts if is_drawn else None
 
     def _sizes(self) -> dict[str, int]:
-        return {kind: len(members) for kind, members in self._items.items()}
+        return {_label(cell): self._epoch_size(cell) for cell in self._cells}
 
-    def _due_kind(self) -> str:
-        """The kind whose turn it is, by Tijdeman's rule (The chairman assignment problem, Discrete Math. 32, 1980).
+    def _epoch_size(self, cell: tuple[str, ...]) -> int:
+        num_items = sum(len(unit) for unit in self._cells[cell])
+        return -(-num_items // self._width) * self._width
 
-        Among kinds that lag enough, the one that would soonest lag by too much. No kind is ever a whole item off.
-        """
-        if len(self._shares) == 1:
-            return next(iter(self._shares))
-        slack = 1 / (2 * len(self._shares) - 2)
-        position = sum(self._taken.values()) + 1
-        lags = {kind: share * position - self._taken[kind] for kind, share in self._shares.items()}
-        waiting = [kind for kind, lag in lags.items() if lag >= slack - _ROUNDING]
-        return min(waiting, key=lambda kind: ((1 - slack - lags[kind]) / self._shares[kind], kind))
+    def _due_cell(self) -> tuple[str, ...]:
+        """The part whose turn it is, quota by quota."""
+        cell: tuple[str, ...] = ()
+        for depth, quota in enumerate(self._quotas):
+            taken: dict[str, int] = {}
+            for other, count in self._taken.items():
+                if other[:depth] == cell:
+                    taken[other[depth]] = taken.get(other[depth], 0) + count // self._width
+            cell = (*cell, due_part({part: quota.shares[part] for part in taken}, taken))
+        return cell
 
-    def _next(self, kind: str) -> Item:
-        members = self._items[kind]
-        epoch, place = divmod(self._taken[kind], len(members))
-        self._taken[kind] += 1
-        return members[self._order(kind, epoch)[place]]
+    def _next(self, cell: tuple[str, ...]) -> tuple[Item, ...]:
+        epoch, place = divmod(self._taken[cell], self._epoch_size(cell))
+        self._taken[cell] += self._width
+        return self._order(cell, epoch)[place : place + self._width]
 
-    def _order(self, kind: str, epoch: int) -> Sequence[int]:
-        members = self._items[kind]
-        if not self._shuffle:
-            return range(len(members))
-        cached_epoch, order = self._orders.get(kind, (-1, ()))
+    def _order(self, cell: tuple[str, ...], epoch: int) -> tuple[Item, ...]:
+        cached_epoch, order = self._orders.get(cell, (-1, ()))
         if cached_epoch != epoch:
-            number = sorted(self._items).index(kind)
-            order = tuple(np.random.default_rng([self._seed, number, epoch]).permutation(len(members)).tolist())
-            self._orders[kind] = (epoch, order)
+            units = self._cells[cell]
+            places: list[int] = list(range(len(units)))
+            if self._shuffle:
+                number = sorted(self._cells).index(cell)
+                places = np.random.default_rng([self._seed, number, epoch]).permutation(len(units)).tolist()
+            draws = _draws([units[place] for place in places], width=self._width)
+            order = tuple(item for draw in draws for item in draw)
+            self._orders[cell] = (epoch, order)
         return order
+
+
+def due_part(shares: Mapping[str, float], taken: Mapping[str, int]) -> str:
+    """The part whose turn it is, by Tijdeman's rule (The chairman assignment problem, Discrete Math. 32, 1980).
+
+    Among parts that lag enough, the one that would soonest lag by too much. No part is ever a whole item off.
+
+    >>> due_part({"closed": 3, "open": 1}, {"closed": 2, "open": 0})
+    'open'
+    """
+    if len(shares) == 1:
+        return next(iter(shares))
+    exact = {part: share / sum(shares.values()) for part, share in shares.items()}
+    slack = 1 / (2 * len(exact) - 2)
+    position = sum(taken.values()) + 1
+    lags = {part: share * position - taken[part] for part, share in exact.items()}
+    waiting = [part for part, lag in lags.items() if lag >= slack - _ROUNDING]
+    return min(waiting, key=lambda part: ((1 - slack - lags[part]) / exact[part], part))
+
+
+def _draws(units: Sequence[tuple[Item, ...]], *, width: int) -> list[tuple[Item, ...]]:
+    """Fill every draw: units of one wait for each other, and the last of an odd number takes the first once more."""
+    if width == 1:
+        return list(units)
+    draws: list[tuple[Item, ...]] = []
+    alone = [unit for unit in units if len(unit) == 1]
+    waiting: tuple[Item, ...] = ()
+    for unit in units:
+        if len(unit) == width:
+            draws.append(unit)
+        elif waiting:
+            draws.append(waiting + unit)
+            waiting = ()
+        else:
+            waiting = unit
+    return [*draws, waiting + alone[0]] if waiting else draws
+
+
+def _refuse_empty_parts(quota: Quota[Item], items: Sequence[Item]) -> None:
+    present = {quota.part_of(item) for item in items}
+    empty = [part for part in quota.shares if part not in present]
+    if empty:
+        raise ConfigError(
+            f"no question that the shares let through is of {', '.join(empty)}. Take it out of the shares, or add rows."
+        )
+
+
+def _label(cell: tuple[str, ...]) -> str:
+    return ": ".join(cell)

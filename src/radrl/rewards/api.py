@@ -54,6 +54,8 @@ class Attempt:
     """The stage's limit on that length."""
     is_cut: bool
     """Whether the limit ended it."""
+    token_ids: tuple[int, ...] = ()
+    """[R] its tokens, where they are known: rewards of other systems may ask for them."""
     outcome: float | None = None
     """Its declared outcome, in [0, 1]: for group and batch rewards, which are asked after it is known."""
 
@@ -100,6 +102,12 @@ class Entry:
     prepare: Callable[..., None] | None
     """Called with all attempts of a step before they are scored one by one, with the arguments it names: the place to
     do for many texts at once what is slow for each."""
+    highest_for: Callable[..., float] | None = None
+    """The most it can give under the arguments that this names, where they change it."""
+    takes_lists: bool = False
+    """Whether a reward per rollout is called with all attempts at one sample, as other systems call theirs."""
+    source: str = ""
+    """File of a function that a user names by its place; empty for a registered reward."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,11 +120,17 @@ class BoundReward:
     entry: Entry
     arguments: Mapping[str, object]
 
+    @property
+    def highest(self) -> float:
+        """Most it can give under these arguments; infinite where nobody said."""
+        if self.entry.highest_for is None:
+            return self.entry.highest
+        return self.entry.highest_for(**self._wanted_by(self.entry.highest_for))
+
     def prepare(self, attempts: Sequence[Attempt]) -> None:
         """Let the reward get ready for these attempts, if it wants to."""
         if self.entry.prepare is not None:
-            wanted = inspect.signature(self.entry.prepare).parameters
-            self.entry.prepare(attempts, **{name: v for name, v in self.arguments.items() if name in wanted})
+            self.entry.prepare(attempts, **self._wanted_by(self.entry.prepare))
 
     def score(self, attempt: Attempt) -> Score:
         """Score of one attempt; for rewards per rollout."""
@@ -133,6 +147,10 @@ class BoundReward:
             raise RewardError(f"it returned {len(returned)} groups of scores for {len(groups)}. Return one a group.")
         return [_as_scores(scores, len(group)) for scores, group in zip(returned, groups, strict=True)]
 
+    def _wanted_by(self, function: Callable[..., object]) -> dict[str, object]:
+        wanted = inspect.signature(function).parameters
+        return {name: value for name, value in self.arguments.items() if name in wanted}
+
 
 _REGISTRY: dict[str, Entry] = {}
 _ALIASES: dict[str, str] = {}
@@ -146,6 +164,7 @@ def reward(
     highest: float = 1.0,
     is_legacy: bool = False,
     prepare: Callable[..., None] | None = None,
+    highest_for: Callable[..., float] | None = None,
 ) -> Callable[[_Function], _Function]:
     """Register the decorated function under the name a configuration uses. A name is given once."""
 
@@ -159,6 +178,7 @@ def reward(
             highest=highest,
             is_legacy=is_legacy,
             prepare=prepare,
+            highest_for=highest_for,
         )
         return function
 
@@ -191,13 +211,22 @@ def entry(name: str) -> Entry:
     return _REGISTRY[name]
 
 
+def entry_of(function: object) -> Entry | None:
+    """What `@reward` registered this very function as; None for one without it."""
+    return next((entry for entry in _REGISTRY.values() if entry.function is function), None)
+
+
 def bind(name: str, *, kwargs: Mapping[str, Argument]) -> BoundReward:
     """The reward of this name with its arguments filled in and checked against its signature.
 
     Raises `ConfigError` for an unknown name or argument (naming the nearest), a missing argument, or a value of the
     wrong type.
     """
-    found = entry(name)
+    return bind_entry(entry(name), name=name, kwargs=kwargs)
+
+
+def bind_entry(found: Entry, *, name: str, kwargs: Mapping[str, Argument]) -> BoundReward:
+    """The same for a reward at hand; messages call it `name`."""
     return BoundReward(entry=found, arguments=_check_arguments(name, found.function, kwargs))
 
 
@@ -205,9 +234,16 @@ def as_score(returned: object) -> Score:
     """What a reward returned, as a score: a number, a `Score`, or None to abstain. Raises `RewardError` for others."""
     if isinstance(returned, Score):
         return returned
-    if returned is None or isinstance(returned, (int, float)):
-        return Score(value=returned)
+    if returned is None:
+        return ABSTAIN
+    if is_number(returned):
+        return Score(value=float(cast("float", returned)))
     raise RewardError(f"it returned {returned!r}, which is not a score. Return a number, a Score, or None to abstain.")
+
+
+def is_number(value: object) -> bool:
+    """Whether a value is a number: Python's, or a scalar of numpy or torch."""
+    return isinstance(value, (int, float)) or (hasattr(value, "__float__") and not getattr(value, "shape", ()))
 
 
 def _as_scores(returned: Sequence[object], num_wanted: int) -> list[Score]:
@@ -218,19 +254,17 @@ def _as_scores(returned: Sequence[object], num_wanted: int) -> list[Score]:
 
 
 def _check_arguments(name: str, function: Reward, kwargs: Mapping[str, Argument]) -> dict[str, object]:
-    parameters = {
-        parameter.name: parameter
-        for parameter in inspect.signature(function).parameters.values()
-        if parameter.kind is inspect.Parameter.KEYWORD_ONLY
-    }
+    named = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    _, *others = inspect.signature(function).parameters.values()
+    parameters = {parameter.name: parameter for parameter in others if parameter.kind in named}
     for argument in kwargs:
         if argument not in parameters:
             raise ConfigError(f"reward {name!r} has no argument {argument!r}. {_nearest(argument, tuple(parameters))}")
     for parameter in parameters.values():
         if parameter.default is inspect.Parameter.empty and parameter.name not in kwargs:
             raise ConfigError(f"reward {name!r} needs the argument {parameter.name!r}. Give it under its kwargs.")
-    hints = get_type_hints(function)
-    return {argument: _typed(name, argument, value, hints[argument]) for argument, value in kwargs.items()}
+    hints = get_type_hints(function, include_extras=True)
+    return {argument: _typed(name, argument, value, hints.get(argument, Any)) for argument, value in kwargs.items()}
 
 
 def _typed(name: str, argument: str, value: Argument, hint: object) -> object:

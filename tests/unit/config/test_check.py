@@ -16,6 +16,7 @@ def problems(*args: str, paths: bool = False, supervised: bool = False) -> str:
 
 
 STAGE = "curriculum.stages=[{name: a, steps: 3}, {name: b, epochs: 1}]"
+VALIDATED = (STAGE, "data.val_files=v.jsonl", "trainer.val_freq=2")
 
 
 def test_the_defaults_pass():
@@ -44,6 +45,47 @@ def test_the_defaults_pass():
         ([STAGE, "curriculum.stages.0.epochs=1"], "curriculum.stages.0 (a) has both epochs and steps", "exactly one"),
         ([STAGE, "curriculum.stages.0.steps=null"], "curriculum.stages.0 (a) has neither epochs nor steps", "exactly"),
         ([STAGE, "curriculum.stages.1.name=a"], "curriculum.stages.1.name = a", "its own"),
+        ([STAGE, "curriculum.stages.1.name=a/b"], "curriculum.stages.1.name = a/b", "without a slash"),
+        (
+            [STAGE, "curriculum.stages.0.data={train_files: [x, y], weights: [1]}"],
+            "curriculum.stages.0.data.weights = (1.0,) (from command line) has 1 shares for 2 files",
+            "one for each",
+        ),
+        (
+            [
+                STAGE,
+                "curriculum.stages.0.data.twins=true",
+                "data.rollout_batch_size=7",
+                "worker.actor.global_batch_size=7",
+            ],
+            "curriculum.stages.0.data.twins draws prompts in pairs, but data.rollout_batch_size = 7",
+            "Make it even",
+        ),
+        (
+            [STAGE, "curriculum.stages.0.data.twins=true", "algorithm.online_filtering=true"],
+            "algorithm.online_filtering = True (from command line) would drop one",
+            "Set one of them to false",
+        ),
+        (
+            [STAGE, "curriculum.stages.0.data.pass_rate={low: 0.9, high: 0.1}"],
+            "data.pass_rate.low = 0.9 (from command line) is over curriculum.stages.0.data.pass_rate.high = 0.1",
+            "Lower the first",
+        ),
+        (
+            [*VALIDATED, "curriculum.stages.0.advance={validations: 2}"],
+            "curriculum.stages.0.advance (a) has neither outcome_at_least nor plateau",
+            "exactly one",
+        ),
+        (
+            [*VALIDATED, "curriculum.stages.0.advance={outcome_at_least: 0.9, plateau: 0.1}"],
+            "curriculum.stages.0.advance (a) has both outcome_at_least and plateau",
+            "exactly one",
+        ),
+        (
+            [*VALIDATED, "curriculum.stages.0.advance={plateau: 0.1}", "trainer.val_freq=-1"],
+            "curriculum.stages.0.advance (a) looks at validations, but trainer.val_freq = -1 (from command line)",
+            "number of steps",
+        ),
         (["trainer.n_gpus_per_node=8"], "trainer.n_gpus_per_node = 8 (from command line)", "Set both to 1"),
         (["trainer.save_limit=0"], "trainer.save_limit = 0", "-1 to keep all"),
         (["trainer.save_freq=0"], "trainer.save_freq = 0", "-1 to save at the end only"),
@@ -63,6 +105,32 @@ def test_a_broken_rule_says_key_value_origin_and_way_out(args, said, way_out):
     assert said in message
     assert way_out in message
     assert len(message.splitlines()) == 1
+
+
+def test_row_26_an_advance_rule_without_validations_is_refused():
+    message = problems(STAGE, "curriculum.stages.1.advance={outcome_at_least: 0.9}")
+    assert "curriculum.stages.1.advance (b) looks at validations, but the stage has no validation files" in message
+    assert "curriculum.stages.1.data.val_files or data.val_files" in message
+    assert "trainer.val_freq = -1" in message
+
+
+def test_a_cadence_of_validations_is_fine_when_every_stage_has_files_of_its_own():
+    own = "curriculum.stages=[{name: a, steps: 3, data: {val_files: v.jsonl}}]"
+    check(load_config(Config, [own, "trainer.val_freq=2"]).config, paths=False, environment={})
+    assert "data.val_files is empty" in problems(STAGE, "trainer.val_freq=2")
+
+
+def test_the_files_of_a_stage_have_to_be_there(tmp_path):
+    (tmp_path / "a.jsonl").touch()
+    message = problems(
+        f"worker.actor.model.model_path={tmp_path}",
+        f"curriculum.stages=[{{name: a, steps: 1, data: {{train_files: {tmp_path / 'a.jsonl'}, "
+        f"val_files: {tmp_path / 'v.jsonl'}, format_prompt: {tmp_path / 'p.jinja'}}}}}]",
+        paths=True,
+    )
+    assert len(message.splitlines()) == 2
+    assert f"curriculum.stages.0.data.val_files = ('{tmp_path / 'v.jsonl'}',)" in message
+    assert "curriculum.stages.0.data.format_prompt = " in message
 
 
 def test_all_broken_rules_are_listed_at_once():

@@ -34,9 +34,13 @@ CX_MIND_EXPECTED: dict[str, tuple[str, dict[str, object]]] = {
             "rewards.1.name": "answer_f1",
             "rewards.1.weight": 0.9,
             "rewards.1.outcome": True,
-            "rewards.2.name": "step_correctness",
-            "rewards.2.weight": 0.2,
-            "rewards.2.gate": "ema",
+            "rewards.2.name": "think_similarity",
+            "rewards.2.gate": ("ema", "per_sample", "format"),
+            "rewards.2.kwargs": {"alpha": 0.3},
+            "rewards.3.name": "step_correctness",
+            "rewards.3.weight": 0.2,
+            "rewards.3.gate": ("ema", "per_sample", "format"),
+            "rewards.3.kwargs": {"scheme": "all_or_none"},
         },
     ),
     "worker.reward.reward_function_kwargs.ema_alpha": (
@@ -179,15 +183,54 @@ def test_the_closed_reward_function_is_read_with_its_weights():
     args = ["worker.reward.reward_function=./examples/reward_function/closeQA+think+ans.py:compute_score"]
     rewards = load_config(Config, args).config.rewards
     assert [(reward.name, reward.weight, reward.gate, reward.outcome) for reward in rewards] == [
-        ("format", 0.1, "always", False),
-        ("answer_option", 0.9, "always", True),
-        ("step_correctness", 0.5, "ema", False),
+        ("format", 0.1, ("always",), False),
+        ("answer_exact", 0.9, ("always",), True),
+        ("think_similarity", 1.0, ("ema", "per_sample", "format"), False),
+        ("step_correctness", 0.5, ("ema", "per_sample", "format"), False),
     ]
 
 
-def test_an_unknown_reward_function_is_refused_with_the_way_out():
-    with pytest.raises(ConfigError, match=r"my\.py:f.*registered rewards under `rewards"):
-        load_config(Config, ["worker.reward.reward_function=my.py:f"])
+def test_row_14_another_reward_file_is_run_as_easyr1_runs_it():
+    args = [
+        "worker.reward.reward_type=sequential",
+        "worker.reward.reward_function=rewards/r1v.py:compute_score",
+        "worker.reward.reward_function_kwargs.format_weight=0.5",
+        "algorithm.filter_key=accuracy",
+    ]
+    (reward,) = load_config(Config, args).config.rewards
+    assert (reward.name, reward.label, reward.interface) == (
+        "rewards/r1v.py:compute_score", "r1v", "easyr1_sequential",
+    )  # fmt: skip
+    assert (reward.outcome, reward.outcome_key, reward.kwargs) == (True, "accuracy", {"format_weight": 0.5})
+    (batch,) = load_config(
+        Config, ["worker.reward.reward_function=my.py:f", "worker.reward.reward_function_kwargs={alpha: 0.3}"]
+    ).config.rewards
+    assert (batch.interface, batch.kwargs, batch.outcome_key) == ("easyr1_batch", {"alpha": 0.3}, None)
+
+
+def test_row_14_a_plugin_file_of_ms_swift_gives_the_names_that_have_no_counterpart():
+    args = ["external_plugins=plugin.py", "reward_funcs=external_mine external_kg_jac", "reward_weights=2 1"]
+    mine, graph = load_config(Config, args).config.rewards
+    assert (mine.name, mine.interface, mine.outcome, mine.weight) == ("plugin.py:external_mine", "trl", True, 2.0)
+    assert (graph.name, graph.interface, graph.outcome) == ("graph_jaccard", "radrl", False)
+    (own,) = load_config(Config, ["reward_funcs=mine.py:Mine"]).config.rewards
+    assert (own.name, own.interface, own.key) == ("mine.py:Mine", "trl", "Mine")
+
+
+def test_what_a_reward_file_takes_has_no_effect_beside_own_rewards_or_a_preset():
+    own = ["rewards=[{name: answer_f1, outcome: true}]", "worker.reward.reward_function=my.py:f"]
+    preset = ["worker.reward.reward_function=closeQA.py:compute_score"]
+    for args in (own, preset):
+        before = load_config(Config, args).config
+        beside = ["worker.reward.reward_type=sequential", "worker.reward.reward_function_kwargs.x=1"]
+        assert load_config(Config, [*args, *beside, "algorithm.filter_key=accuracy"]).config == before
+
+
+def test_a_reward_that_cannot_be_found_is_refused_with_the_way_out():
+    with pytest.raises(ConfigError, match=r"my_function.*write path/to/file\.py:function"):
+        load_config(Config, ["worker.reward.reward_function=my_function"])
+    with pytest.raises(ConfigError, match=r"'mine' may stand in any of a\.py, b\.py; write FILE\.py:mine"):
+        load_config(Config, ["external_plugins=[a.py,b.py]", "reward_funcs=mine"])
     with pytest.raises(ConfigError, match="'external_countdown' has no counterpart"):
         load_config(Config, ["reward_funcs=external_countdown"])
 

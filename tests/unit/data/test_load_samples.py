@@ -211,6 +211,17 @@ def test_a_format_prompt_goes_around_the_question(folder):
     assert sample.question == "<image>Which?\nThink first."
 
 
+def test_a_format_prompt_knows_the_kind_of_question_and_may_include_its_neighbours(folder):
+    (folder / "open.jinja").write_text("{{ content }} List all.", encoding="utf-8")
+    (folder / "closed.jinja").write_text("{{ content }} Choose one.", encoding="utf-8")
+    template = folder / "joint.jinja"
+    template.write_text('{% include "open.jinja" if kind == "open" else "closed.jinja" %}', encoding="utf-8")
+    config = DataConfig(format_prompt=str(template))
+    for kind, asked in (("open", "Which? List all."), ("closed", "Which? Choose one.")):
+        (sample,) = load(folder, closed_row(prompt="<image>Which?", kind=kind), config=config)
+        assert sample.question == f"<image>{asked}"
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

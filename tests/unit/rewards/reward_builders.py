@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from radrl.config.schema import GateConfig, RewardConfig
 from radrl.rewards.api import Argument, Attempt, Score, bind
+from radrl.rewards.pool import RewardPool
 from radrl.rewards.rubric import Rubric
 from radrl.text import parse_trace
 from radrl.types import AnswerKind, Completion, Prompt, Sample
@@ -86,6 +87,20 @@ def value(name: str, sample: Sample, text: str, **kwargs: Argument) -> float | N
     return score(name, sample, text, **kwargs).value
 
 
+def lone_value(name: str, sample: Sample, text: str) -> float | None:
+    """What a reward of any scope gives a completion alone in its group and batch; its answer is taken to be right."""
+    bound = bind(name, kwargs={})
+    one = attempt(sample, text, outcome=None if bound.entry.per == "rollout" else 1.0)
+    bound.prepare([one])
+    match bound.entry.per:
+        case "rollout":
+            return bound.score(one).value
+        case "group":
+            return bound.score_group([one])[0].value
+        case "batch":
+            return bound.score_batch([[one]])[0][0].value
+
+
 def completions(sample: Sample, *texts: str) -> list[Completion]:
     """One completion a text, for the same prompt."""
     prompt = Prompt(sample=sample, text=sample.question, token_ids=(1,), num_image_tokens=0)
@@ -103,11 +118,11 @@ def completions(sample: Sample, *texts: str) -> list[Completion]:
     return [replace(empty, index=index, text=text) for index, text in enumerate(texts)]
 
 
-def rubric(*rewards: RewardConfig, gate: GateConfig | None = None) -> Rubric:
+def rubric(*rewards: RewardConfig, gate: GateConfig | None = None, pool: RewardPool | None = None) -> Rubric:
     """A checked rubric; the exact answer is the outcome when no reward is."""
     terms: Sequence[RewardConfig] = rewards
     if not any(term.outcome for term in rewards):
         terms = (RewardConfig(name="answer_exact", outcome=True), *rewards)
-    made = Rubric(terms, gate or GateConfig(), max_tokens=100)
+    made = Rubric(terms, gate or GateConfig(), max_tokens=100, pool=pool)
     made.check()
     return made

@@ -1,9 +1,13 @@
 from dataclasses import replace
 
 import pytest
-from reward_builders import NORMAL, OPEN, SAMPLES, score, trace, value
+from reward_builders import NORMAL, OPEN, SAMPLES, attempt, rubric, score, trace, value
 
+from radrl.config.schema import RewardConfig
+from radrl.errors import ConfigError, PluginError
 from radrl.graph.extract import extract
+from radrl.rewards import reasoning
+from radrl.rewards.api import bind
 from radrl.text import parse_trace, think_text
 from radrl.types import Triplet
 
@@ -86,13 +90,67 @@ def test_answer_first_data_is_read_after_its_answer(name):
     assert value(name, sample, "Left pleural effusion. Edema is absent.") == 0.0
 
 
-def test_the_evidence_lists_what_is_missing_and_what_is_unsupported():
-    sample = replace(SAMPLE, triplets=(EFFUSION,))
-    (evidence,) = score("graph_f1", sample, thinking("Cardiomegaly.")).evidence
-    assert evidence.note == (
-        "not stated: pleural effusion located_at left pleural space (present); "
-        "not in the reference: cardiomegaly located_at cardiac silhouette (present)"
+def test_the_evidence_stands_at_the_mentions_and_says_what_is_missing():
+    sample = replace(SAMPLE, triplets=(EFFUSION, HEART))
+    text = trace(("Cardiomegaly.", "x"), ("Left pneumothorax.", "y"))
+    right, wrong, missing = score("graph_f1", sample, text).evidence
+    assert text[right.start : right.end] == "Cardiomegaly"
+    assert (right.verdict, right.note) == ("right", "cardiomegaly asserted")
+    assert text[wrong.start : wrong.end] == "pneumothorax"
+    assert (wrong.verdict, wrong.note) == (
+        "wrong",
+        "pneumothorax asserted: not in the reference: pneumothorax located_at left pleural space (present)",
     )
+    assert (missing.start, missing.end) == (text.index("Cardio"), text.rindex("</think>"))
+    assert missing.note == "not stated: pleural effusion located_at left pleural space (present)"
+
+
+def test_row_16_severities_may_count_less_or_not_at_all():
+    graded = replace(SAMPLE, reference=thinking("Mild left pleural effusion."))
+    plain = thinking("Left pleural effusion.")
+    # Full: nodes 2 of 3 and facts 1 of 2. At half weight: 2 of 2.5 and 1 of 1.5.
+    assert value("graph_jaccard", graded, plain) == pytest.approx((2 / 3 + 1 / 2) / 2)
+    assert value("graph_jaccard", graded, plain, concept_weight=0.5) == pytest.approx((2 / 2.5 + 1 / 1.5) / 2)
+    assert value("graph_jaccard", graded, plain, concept_weight=0.0) == 1.0
+    with pytest.raises(ConfigError, match="concept_weight"):
+        value("graph_jaccard", graded, plain, concept_weight=-1.0)
+
+
+def test_row_16_triplet_mode_compares_findings_at_places_alone():
+    graded = replace(SAMPLE, reference=thinking("Mild left pleural effusion. Cardiomegaly."))
+    text = thinking("Severe left pleural effusion.")
+    assert value("graph_f1", graded, text, mode="triplets") == pytest.approx(2 / 3)
+    assert value("graph_jaccard", graded, text, mode="triplets") == pytest.approx(1 / 2)
+    with pytest.raises(ConfigError, match="'mode'"):
+        value("graph_f1", graded, text, mode="nodes")
+
+
+@pytest.mark.parametrize("name", REWARDS)
+def test_row_16_what_two_empty_graphs_earn_is_an_argument(name):
+    nothing = replace(OPEN, reference=trace(("hm", "edema")))
+    for when_empty in (0.0, 1.0):
+        assert value(name, nothing, thinking("hm"), when_empty=when_empty) == when_empty
+        assert value(name, nothing, thinking("Cardiomegaly."), when_empty=when_empty) == 0.0
+
+
+@pytest.mark.parametrize("name", REWARDS)
+def test_denials_are_welcome_on_a_normal_film_whose_reference_states_nothing(name):
+    normal = replace(NORMAL, reference=trace(("hm", "no finding")))
+    assert value(name, normal, thinking("No effusion. No pneumothorax.")) == 1.0
+    assert value(name, normal, thinking("No effusion. Left pneumothorax.")) == 0.0
+
+
+def test_all_texts_of_a_step_are_read_before_they_are_scored_one_by_one(monkeypatch):
+    read = []
+    monkeypatch.setattr(reasoning, "extract_all", lambda texts, extractor: read.append((sorted(texts), extractor)))
+    attempts = [attempt(SAMPLE, thinking("Cardiomegaly.")), attempt(replace(SAMPLE, triplets=(HEART,)), thinking("hm"))]
+    bind("graph_f1", kwargs={"extractor": "json:graphs.jsonl"}).prepare(attempts)
+    assert read == [(["Cardiomegaly.", "Left pleural effusion.", "hm."], "json:graphs.jsonl")]
+
+
+def test_an_extractor_that_cannot_be_opened_is_refused_with_the_rubric(tmp_path):
+    with pytest.raises(PluginError, match="nowhere"):
+        rubric(RewardConfig(name="graph_f1", kwargs={"extractor": f"rexkg:{tmp_path / 'nowhere'}"}))
 
 
 @pytest.mark.parametrize("name", REWARDS)

@@ -4,30 +4,34 @@ from radrl.config.schema import DataConfig, GateConfig, RewardConfig
 from radrl.data.load import load_samples
 from radrl.phantom.export import export
 from radrl.phantom.world import DEFAULT_KINDS, PhantomWorld
-from radrl.rewards.api import reward_names
+from radrl.rewards.api import entry, reward_names
 from radrl.rewards.rubric import Rubric
 from radrl.types import Completion, Prompt
 
+OURS = [name for name in reward_names() if not entry(name).is_legacy]
 
-def scored(sample, text):
-    """Parts of the reward of one completion, every registered reward taking part."""
-    rubric = Rubric(
-        [RewardConfig(name=name, outcome=name == "answer_exact") for name in reward_names()],
-        GateConfig(),
-        max_tokens=64,
-    )
-    completion = Completion(
+
+def scored(samples):
+    """Parts of the reward of each sample's own reference, every registered reward of ours taking part."""
+    terms = [RewardConfig(name=name, outcome=name == "answer_exact") for name in OURS]
+    rubric = Rubric(terms, GateConfig(), max_tokens=64)
+    groups = rubric.settle(rubric.score([[written(sample)] for sample in samples]), update=False)
+    return [group.rollouts[0].reward.parts for group in groups]
+
+
+def written(sample):
+    """The completion of a model that writes the reference, in no tokens, so that rewards of length have no say."""
+    return Completion(
         prompt=Prompt(sample=sample, text="", token_ids=(1,), num_image_tokens=0),
         index=0,
-        text=text,
-        token_ids=(1,),
-        token_texts=(text,),
-        logprobs=(0.0,),
+        text=sample.reference,
+        token_ids=(),
+        token_texts=(),
+        logprobs=(),
         stop="eos",
         policy_version=0,
         temperature=1.0,
     )
-    return rubric.score([[completion]])[0].rollouts[0].reward.parts
 
 
 @pytest.mark.parametrize(
@@ -40,7 +44,9 @@ def test_every_reward_gives_its_own_gold_trace_full_marks_or_abstains(tmp_path, 
     files = export(world, tmp_path, splits={"train": 60}, layout=layout)
     samples = load_samples([str(files["train"])], DataConfig(layout=layout))
 
-    values = {name: [scored(sample, sample.reference)[name] for sample in samples] for name in reward_names()}
+    parts = scored(samples)
+    values = {name: {part[name] for part in parts} - {None} for name in OURS}
 
-    assert {name: set(given) - {None} for name, given in values.items() if set(given) - {None, 1.0}} == {}
-    assert all(value is not None for value in values["answer_exact"])
+    unlike = {name: [v for v in given if v != pytest.approx(entry(name).highest)] for name, given in values.items()}
+    assert {name: given for name, given in unlike.items() if given} == {}
+    assert all(part["answer_exact"] is not None for part in parts)

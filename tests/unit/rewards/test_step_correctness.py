@@ -5,7 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reward_builders import ANSWER_FIRST, LETTERED, NAMED, NORMAL, OPEN, PRESENCE, score, trace, value
 
-from radrl.rewards.process import judge_steps
+from radrl.errors import ConfigError
+from radrl.rewards.api import bind
+from radrl.rewards.steps import judge_steps
 from radrl.text import parse_trace
 
 SUMMARY = ("summary", "right pneumothorax")
@@ -60,6 +62,82 @@ def test_nonsense_denied_earns_nothing():
 )
 def test_every_option_is_to_be_judged_once_and_rightly_and_nothing_else(answers, share):
     assert value("step_correctness", NAMED, judging(*answers)) == pytest.approx(share)
+
+
+@pytest.mark.parametrize(
+    ("answers", "share"),
+    [
+        (RIGHT, 1.0),
+        (RIGHT[::-1], 1.0),
+        (RIGHT[:2], 0.0),
+        (("cardiomegaly ❌", "right pneumothorax ❌", "left pleural effusion ❌"), 0.0),
+        ((*RIGHT, "zebra ❌"), 0.0),
+        ((*RIGHT, "cardiomegaly ❌"), 0.0),
+        ((), 0.0),
+    ],
+)
+def test_row_25_all_or_none_pays_complete_and_faultless_reviews_alone(answers, share):
+    assert value("step_correctness", NAMED, judging(*answers), scheme="all_or_none") == share
+
+
+@pytest.mark.parametrize(
+    ("answers", "share"),
+    [
+        # Three options at 0.5: 1 + 0.5 + 0.25 = 1.75
+        (RIGHT, 1.0),
+        (RIGHT[:2], 1.5 / 1.75),
+        (("cardiomegaly ✅", *RIGHT[1:]), 0.75 / 1.75),
+        ((*RIGHT[:2], "left pleural effusion ✅"), 1.5 / 1.75),
+        # A superfluous step wants 1.875 and pushes those behind it back.
+        (("zebra ❌", *RIGHT), (0.5 + 0.25 + 0.125) / 1.875),
+        ((*RIGHT, "zebra ❌"), 1.75 / 1.875),
+        ((), 0.0),
+    ],
+)
+def test_row_25_time_discounting_pays_early_steps_most(answers, share):
+    earned = value("step_correctness", NAMED, judging(*answers), scheme="time_discounted", discount=0.5)
+    assert earned == pytest.approx(share)
+
+
+def test_without_discount_only_the_count_of_right_steps_matters():
+    wrong_first = judging("cardiomegaly ✅", *RIGHT[1:])
+    assert value("step_correctness", NAMED, wrong_first, scheme="time_discounted", discount=1.0) == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"), [({"scheme": "most"}, "'scheme'.*'most'"), ({"discount": 2.0}, "'discount'.*2.0")]
+)
+def test_a_scheme_or_discount_that_means_nothing_is_refused_at_start_up(kwargs, message):
+    with pytest.raises(ConfigError, match=message):
+        bind("step_correctness", kwargs=kwargs)
+
+
+OPEN_STEPS = (("candidates", "Differential Diagnoses: [Atelectasis, Edema]"), ("left", "Atelectasis ✅"))
+DENIED = ("no edema", "Edema ❌")
+END = ("summary", "Atelectasis")
+
+
+@pytest.mark.parametrize(
+    ("extra", "share"),
+    [
+        ((), 1.0),
+        ((("lungs clear", "Pneumonia ❌"),), 1.0),
+        ((("lungs clear", "Pneumonia ❌"), ("again", "Pneumonia ❌")), 2 / 3),
+        ((("dense", "Pneumonia ✅"),), 2 / 3),
+        ((("left side only", "right atelectasis ❌"),), 2 / 3),
+        ((("?", "Zebra ❌"),), 2 / 3),
+    ],
+)
+def test_without_named_options_a_further_true_denial_is_free_and_any_other_judgement_costs(extra, share):
+    text = trace(*OPEN_STEPS, DENIED, *extra, END)
+    assert value("step_correctness", OPEN, text) == pytest.approx(share)
+
+
+def test_a_candidate_that_is_listed_and_never_judged_costs():
+    listed = ("candidates", "Differential Diagnoses: [Atelectasis, Edema, Pneumonia]")
+    assert value("step_correctness", OPEN, trace(listed, OPEN_STEPS[1], DENIED, END)) == pytest.approx(2 / 3)
+    judged = trace(listed, OPEN_STEPS[1], DENIED, ("clear", "Pneumonia ❌"), END)
+    assert value("step_correctness", OPEN, judged) == 1.0
 
 
 def test_a_presence_question_has_one_option_to_judge():

@@ -7,10 +7,12 @@ from radrl.answers import (
     Judgement,
     canonical_answer,
     canonical_label,
+    finding_of,
     normalise,
     option_table,
     predicted_answer,
     read_answer,
+    read_candidates,
     read_judgement,
 )
 from radrl.graph.lexicon.findings import FINDINGS
@@ -61,6 +63,60 @@ def test_normalising_twice_changes_nothing_more(text):
 )
 def test_labels_are_folded_to_the_label_space_and_unknown_ones_kept(text, label):
     assert canonical_label(text) == label
+
+
+SPELLINGS = {
+    "no finding": "None|Normal|No findings|no acute findings|NAD|Unremarkable.|no acute cardiopulmonary process",
+    "enlarged cardiomediastinum": "widened mediastinum|mediastinal widening|enlarged cardiomediastinal silhouette",
+    "cardiomegaly": "Cardiomegaly|enlarged heart|cardiac enlargement|enlarged cardiac silhouette|cardiomegally",
+    "lung opacity": "Lung opacities|airspace opacity|air-space opacities|opacification|infiltrates|airspace disease",
+    "lung lesion": "nodule|pulmonary nodules|masses|lung mass|tumour",
+    "edema": "oedema|Pulmonary oedema|interstitial edema|pulmonary edemas|vascular congestion",
+    "consolidation": "consolidations|airspace consolidation|air-space consolidation",
+    "pneumonia": "pneumonias|bronchopneumonia|PNA",
+    "atelectasis": "Atelectases|atelectatic changes|plate-like atelectasis|volume loss",
+    "pneumothorax": "PTX|pneumothoraces|pnx|tension pneumothorax",
+    "pleural effusion": "effusion|effusions|pleural fluid|haemothorax|hemothorax",
+    "pleural other": "pleural thickening|pleural plaques|other pleural abnormality",
+    "fracture": "fractures|rib fractures|broken ribs",
+    "support devices": "support device|devices|lines and tubes|tubes and lines",
+}
+
+
+@pytest.mark.parametrize("finding", FINDINGS)
+def test_common_spellings_name_each_of_the_14_findings(finding):
+    spellings = SPELLINGS[finding].split("|")
+    assert {spelling: canonical_label(spelling) for spelling in spellings} == dict.fromkeys(spellings, finding)
+
+
+@pytest.mark.parametrize(
+    ("label", "finding"),
+    [
+        ("left upper zone consolidation", "consolidation"),
+        ("edema", "edema"),
+        ("zebra", None),
+        ("no finding", None),
+        ("left", None),
+        ("", None),
+        ("a" * 300, None),
+    ],
+)
+def test_the_finding_of_a_label_is_what_stands_behind_its_side_and_zone(label, finding):
+    assert finding_of(label) == finding
+
+
+@pytest.mark.parametrize(
+    ("text", "candidates"),
+    [
+        ("Differential Diagnoses: [Atelectases, Lung Opacity]", ("atelectasis", "lung opacity")),
+        ("edema; left effusion\nand PTX.", ("edema", "left pleural effusion", "pneumothorax")),
+        ("edema, edema", ("edema", "edema")),
+        ("Candidates: []", ()),
+        ("", ()),
+    ],
+)
+def test_candidates_are_read_with_or_without_heading_and_brackets(text, candidates):
+    assert read_candidates(text) == candidates
 
 
 @pytest.mark.parametrize("finding", FINDINGS)

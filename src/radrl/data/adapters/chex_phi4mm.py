@@ -4,7 +4,7 @@ Training items have `images` (or `image`), `messages` and `solution` (or an assi
 `image_ids`, `question` and `explanation`.
 """
 
-from radrl.answers import canonical_answer
+from radrl.answers import canonical_answer, image_size_of
 from radrl.config.schema import DataConfig
 from radrl.data.adapters import fields
 from radrl.data.sources import Row
@@ -30,7 +30,8 @@ def to_sample(row: Row, config: DataConfig) -> Sample:
     pictures = _images(row, is_training_item=is_training_item, config=config)
     given = _given_answer(row)
     kind = fields.answer_kind(row, given, options=options, are_letters_options=False)
-    answer = canonical_answer(frozenset(given), kind=kind, options=options)
+    size = image_size_of(row.fields, origin=row.origin)
+    answer = canonical_answer(frozenset(given), kind=kind, options=options, image_size=size)
     if answer is None:
         raise DataError(f"{row.origin}: field 'answer': {list(given)} cannot be read as {kind.value}. Correct it.")
     sample_id = row.optional_text("idx") or f"{row.file.stem}-{row.line}"

@@ -3,7 +3,7 @@
 Its evaluation files hold the two texts as turns of `messages` instead.
 """
 
-from radrl.answers import canonical_answer
+from radrl.answers import canonical_answer, image_size_of
 from radrl.config.schema import DataConfig
 from radrl.data.adapters import fields
 from radrl.data.sources import Row
@@ -28,7 +28,8 @@ def to_sample(row: Row, config: DataConfig) -> Sample:
     options = row.texts("options")
     given = _given_answer(row, reference)
     kind = fields.answer_kind(row, given, options=options)
-    answer = canonical_answer(frozenset(given), kind=kind, options=options)
+    size = image_size_of(row.fields, origin=row.origin)
+    answer = canonical_answer(frozenset(given), kind=kind, options=options, image_size=size)
     if answer is None:
         raise DataError(
             f"{row.origin}: the answer {list(given)} cannot be read as {kind.value}. Correct it, or give answer_kind "
