@@ -29,6 +29,10 @@ class NoSignal(RadrlError, RuntimeError):
     """Nothing left to learn from: no group of rollouts has any spread in its outcome (exit code 3)."""
 
 
+class CheckFailed(RadrlError, RuntimeError):
+    """A check that the user asked for did its work and says no (exit code 1)."""
+
+
 class Interrupted(Exception):
     """The user or the scheduler asked a run to stop, and everything is saved. Not an error."""
 

@@ -4,7 +4,7 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 
-from radrl.errors import Interrupted, NoSignal, RadrlError
+from radrl.errors import CheckFailed, Interrupted, NoSignal, RadrlError
 
 DONE = 0
 CHECK_FAILED = 1
@@ -13,10 +13,15 @@ NO_SIGNAL = 3
 
 
 def guarded(command: Callable[[Sequence[str]], object], args: Sequence[str]) -> int:
-    """Run a command and turn how it ends into an exit code: 0 done, 2 bad input, 3 nothing to learn, 128 + signal."""
+    """Run a command and turn how it ends into an exit code.
+
+    0 done, 1 a check failed, 2 bad input, 3 nothing to learn from, 128 + signal.
+    """
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
         command(args)
+    except CheckFailed as error:
+        return _say(f"failed: {error}", CHECK_FAILED)
     except NoSignal as error:
         return _say(f"stopped: {error} The state is saved.", NO_SIGNAL)
     except RadrlError as error:

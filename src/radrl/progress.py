@@ -1,6 +1,6 @@
 """The progress bar of a training run: step, what is learnt, speed and time left."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -9,11 +9,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 class StepProgress:
     """Shows the steps of a run with the metrics worth watching."""
 
-    def __init__(self, progress: Progress, *, total_steps: int, watched: Mapping[str, str]) -> None:
+    def __init__(self, progress: Progress, *, title: str = "", total_steps: int, watched: Mapping[str, str]) -> None:
         """`watched` maps metric names to the labels they are shown under."""
         self._progress = progress
         self._watched = watched
-        self._task = progress.add_task("", total=total_steps, values="")
+        self._task = progress.add_task(title, total=total_steps, values="")
 
     def update(self, step: int, metrics: Mapping[str, float]) -> None:
         """Show that a step is done."""
@@ -21,12 +21,21 @@ class StepProgress:
         shown.append(f"{metrics['timing_s/step']:.2f} s/step")
         self._progress.update(self._task, completed=step, values="  ".join(shown))
 
+    @contextmanager
+    def phase(self, title: str, *, total: int) -> Iterator[Callable[[], None]]:
+        """Show a bar of its own while the block runs; call what it yields for each of `total` that is done."""
+        task = self._progress.add_task(title, total=total, values="")
+        try:
+            yield lambda: self._progress.advance(task)
+        finally:
+            self._progress.remove_task(task)
+
 
 @contextmanager
 def step_progress(title: str, *, total_steps: int, watched: Mapping[str, str]) -> Iterator[StepProgress]:
     """Show a progress bar on the terminal while the block runs."""
     columns = (
-        TextColumn(title),
+        TextColumn("{task.description}"),
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
@@ -34,4 +43,4 @@ def step_progress(title: str, *, total_steps: int, watched: Mapping[str, str]) -
         TextColumn("{task.fields[values]}"),
     )
     with Progress(*columns) as progress:
-        yield StepProgress(progress, total_steps=total_steps, watched=watched)
+        yield StepProgress(progress, title=title, total_steps=total_steps, watched=watched)

@@ -9,7 +9,8 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
@@ -62,6 +63,10 @@ class Progress(Protocol):
         """Show that a step is done."""
         ...
 
+    def phase(self, title: str, *, total: int) -> AbstractContextManager[Callable[[], None]]:
+        """Show a long phase within a step; what it yields is called whenever one more of `total` is done."""
+        ...
+
 
 @dataclass(slots=True)
 class StepLog:
@@ -112,7 +117,7 @@ class Run:
         self.start_from = start_from
         self.checkpoints = folder / "checkpoints"
         self.stop_signal: int | None = None
-        self._best: dict[str, Any] = {"best_global_step": None, "best_val_reward_score": None}
+        self._best: dict[str, Any] = {"best_global_step": None, "best_val_reward_score": None, "scale": None}
         self._saved_step: int | None = None
 
     def restore(self) -> int:
@@ -215,11 +220,28 @@ class Run:
         self._saved_step = step
         self._delete_surplus()
 
-    def observe_validation(self, step: int, score: float) -> None:
-        """Remember the step with the best validation outcome; its checkpoint is never deleted."""
-        best = self._best["best_val_reward_score"]
+    def observe_validation(self, step: int, score: float, *, scale: str = "") -> None:
+        """Remember the step with the best validation outcome; its checkpoint is never deleted.
+
+        Scores of another scale, such as those of a stage with its own questions, cannot be compared: the search for the
+        best begins anew.
+        """
+        best = self._best["best_val_reward_score"] if self._best["scale"] == scale else None
         if best is None or score > best:
-            self._best = {"best_global_step": step, "best_val_reward_score": score}
+            self._best = {"best_global_step": step, "best_val_reward_score": score, "scale": scale}
+
+    def phase(self, title: str, *, total: int) -> AbstractContextManager[Callable[[], None]]:
+        """Show a long phase within a step, where anything is shown; see `Progress.phase`."""
+        return self.progress.phase(title, total=total) if self.progress else contextlib.nullcontext(lambda: None)
+
+    def write(self, name: str, records: Sequence[Mapping[str, object]], *, step: int) -> None:
+        """Write a JSONL file of the run's folder whole. Raises CheckpointError when the disk refuses."""
+        path = self.folder / name
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records))
+        except OSError as error:
+            raise _refused(path, error, step=step) from error
 
     def close(self) -> None:
         """Flush the trackers."""
@@ -230,14 +252,12 @@ class Run:
         try:
             append_jsonl(self.folder / name, records)
         except OSError as error:
-            raise CheckpointError(
-                f"the records of step {step} could not be written to {self.folder / name}: {error}. "
-                "Checkpoints are untouched: free some space and give the same command again."
-            ) from error
+            raise _refused(self.folder / name, error, step=step) from error
 
     def _write_tracker(self, step: int) -> None:
         content = {
-            **self._best,
+            "best_global_step": self._best["best_global_step"],
+            "best_val_reward_score": self._best["best_val_reward_score"],
             "last_global_step": step,
             "last_actor_path": str(self.checkpoints / f"global_step_{step}" / "actor"),
         }
@@ -340,6 +360,13 @@ def stopping_on_signals(run: Run) -> Iterator[None]:
     finally:
         for name, handler in previous.items():
             signal.signal(name, handler)
+
+
+def _refused(path: Path, error: OSError, *, step: int) -> CheckpointError:
+    return CheckpointError(
+        f"the records of step {step} could not be written to {path}: {error}. "
+        "Checkpoints are untouched: free some space and give the same command again."
+    )
 
 
 def _step_of(checkpoint: Path) -> int:

@@ -9,26 +9,27 @@ from pathlib import Path
 from radrl.compat import quiet_transformers
 from radrl.config.check import check, check_image_tokens
 from radrl.config.load import Loaded, load_config
-from radrl.config.schema import Config, RewardConfig, StageConfig
+from radrl.config.schema import Config
 from radrl.config.show import changed_keys, to_yaml
-from radrl.curriculum import Curriculum, Stage, budget_in_steps
+from radrl.curriculum import Budget
 from radrl.data.load import load_samples
 from radrl.data.stream import PromptStream
 from radrl.engines.actor import PolicyActor
 from radrl.engines.native import NativeSampler
 from radrl.engines.reference import FrozenReference
-from radrl.errors import ConfigError, DataError
+from radrl.errors import DataError
 from radrl.exits import guarded
 from radrl.models.adapter import ModelAdapter
 from radrl.models.load import load_adapter
 from radrl.progress import step_progress
-from radrl.rewards.rubric import Rubric
+from radrl.rewards.pool import RewardPool
 from radrl.roles import Roles
 from radrl.run import Persistent, Run, open_folder, stopping_on_signals
 from radrl.sft import Lesson, Lessons, warm_up
+from radrl.stages import build_curriculum, check_rubrics, render_prompts
 from radrl.trackers import open_trackers
-from radrl.trainer import Validation, train
-from radrl.types import Prompt, Sample
+from radrl.trainer import train
+from radrl.types import Sample
 
 log = logging.getLogger(__name__)
 
@@ -59,10 +60,14 @@ def sft_from(args: Sequence[str]) -> Path:
 def run_training(config: Config, *, command: Sequence[str], origins: Mapping[str, str] | None = None) -> Path:
     """Train the policy by reinforcement, stage by stage; resumes when the run's folder holds a checkpoint."""
     check(config, paths=True, origins=origins)
-    _check_rubrics(config)
+    with open_pool(config) as pool:
+        check_rubrics(config, pool)
+        return _run_training(config, pool, command=command)
+
+
+def _run_training(config: Config, pool: RewardPool, *, command: Sequence[str]) -> Path:
     adapter = open_model(config)
-    curriculum = build_curriculum(config, adapter)
-    validation = build_validation(config, adapter)
+    curriculum = build_curriculum(config, adapter, pool)
     updates_a_step = config.worker.actor.ppo_epochs * (
         config.data.rollout_batch_size // config.worker.actor.global_batch_size
     )
@@ -80,7 +85,7 @@ def run_training(config: Config, *, command: Sequence[str], origins: Mapping[str
     parts = {"actor": actor, "curriculum": curriculum}
     total_steps = curriculum.total_steps
     with open_run(config, parts, title="train", total_steps=total_steps, watched=WATCHED_TRAIN, command=command) as run:
-        train(config, roles, curriculum, run, validation)
+        train(config, roles, curriculum, run)
     return run.folder
 
 
@@ -93,12 +98,12 @@ def run_warm_up(config: Config, *, command: Sequence[str], origins: Mapping[str,
         Lesson(prompt=prompt, target_ids=_target(adapter, prompt.sample, limit=config.data.max_response_length))
         for prompt in render_prompts(samples, adapter, config)
     ]
-    total_steps = budget_in_steps(
+    budget = Budget(
         epochs=config.trainer.total_epochs,
         steps=config.trainer.max_steps,
-        num_prompts=len(lessons),
         prompts_a_step=config.worker.actor.global_batch_size,
     )
+    total_steps = budget.in_steps(len(lessons))
     actor = PolicyActor(adapter, config.worker.actor, config.algorithm, total_updates=total_steps)
     stream = Lessons(PromptStream(lessons, seed=config.trainer.seed, shuffle=config.data.shuffle))
     parts = {"actor": actor, "lessons": stream}
@@ -126,47 +131,15 @@ def open_model(config: Config) -> ModelAdapter:
     return adapter
 
 
-def render_prompts(samples: Sequence[Sample], adapter: ModelAdapter, config: Config) -> list[Prompt]:
-    """Render every sample for the model; prompts over the limit are dropped and counted, or an error."""
-    prompts = [adapter.render(sample) for sample in samples]
-    limit = config.data.max_prompt_length
-    short = [prompt for prompt in prompts if len(prompt.token_ids) <= limit]
-    if len(short) < len(prompts):
-        first = next(prompt for prompt in prompts if len(prompt.token_ids) > limit)
-        message = (
-            f"{len(prompts) - len(short)} of {len(prompts)} prompts are longer than data.max_prompt_length = {limit} "
-            f"tokens, the first with {len(first.token_ids)} (sample {first.sample.id}, {first.sample.origin})"
-        )
-        if not config.data.filter_overlong_prompts or not short:
-            raise DataError(f"{message}. Raise data.max_prompt_length or lower data.max_pixels.")
-        log.warning("%s; they are left out", message)
-    return short
-
-
-def build_curriculum(config: Config, adapter: ModelAdapter) -> Curriculum:
-    """Render the prompts of every stage and give each its rubric; a run without stages is one stage."""
-    stages = config.curriculum.stages or (
-        StageConfig(name="train", epochs=config.trainer.total_epochs, steps=config.trainer.max_steps),
+def open_pool(config: Config) -> RewardPool:
+    """Where the rewards of a run are computed; what foreign ones print goes to the run's `logs/rewards.txt`."""
+    model = config.worker.actor.model
+    return RewardPool(
+        num_workers=config.worker.reward.num_workers,
+        timeout_s=config.worker.reward.timeout_s,
+        tokenizer_path=model.tokenizer_path or model.model_path or None,
+        printed_to=run_folder(config) / "logs" / "rewards.txt",
     )
-    rendered: dict[tuple[str, ...], list[Prompt]] = {}
-    built: list[Stage] = []
-    for number, stage in enumerate(stages):
-        files = stage.data.train_files or config.data.train_files
-        if files not in rendered:
-            rendered[files] = render_prompts(load_samples(files, config.data), adapter, config)
-        built.append(_build_stage(stage, number, rendered[files], config))
-    return Curriculum(stages=built)
-
-
-def build_validation(config: Config, adapter: ModelAdapter) -> Validation | None:
-    """Render the validation prompts; None without validation files."""
-    if not config.data.val_files:
-        return None
-    samples = load_samples(config.data.val_files, config.data)
-    if config.data.val_max_samples > 0:
-        samples = samples[: config.data.val_max_samples]
-    sampling = config.worker.rollout.val_override_config
-    return Validation(prompts=render_prompts(samples, adapter, config), n=sampling.n, temperature=sampling.temperature)
 
 
 @contextlib.contextmanager
@@ -212,48 +185,6 @@ def _read(args: Sequence[str]) -> Loaded[Config]:
     for warning in loaded.warnings:
         log.warning("%s", warning)
     return loaded
-
-
-def _check_rubrics(config: Config) -> None:
-    for rewards in (config.rewards, *(stage.rewards for stage in config.curriculum.stages)):
-        if rewards:
-            _rubric(rewards, config, max_tokens=config.data.max_response_length).check()
-
-
-def _rubric(rewards: Sequence[RewardConfig], config: Config, *, max_tokens: int) -> Rubric:
-    return Rubric(rewards, config.worker.reward.gate, max_tokens=max_tokens)
-
-
-def _build_stage(stage: StageConfig, number: int, prompts: Sequence[Prompt], config: Config) -> Stage:
-    kinds = stage.data.kinds
-    chosen = [prompt for prompt in prompts if not kinds or prompt.sample.kind in kinds]
-    missing = sorted(set(kinds) - {prompt.sample.kind for prompt in chosen})
-    if missing:
-        present = sorted({prompt.sample.kind for prompt in prompts})
-        raise ConfigError(
-            f"curriculum stage {stage.name!r} asks for questions of kind {', '.join(missing)}, but its files hold only "
-            f"{', '.join(present)}. Correct curriculum.stages[{number}].data.kinds or add such rows."
-        )
-    max_tokens = stage.max_response_length or config.data.max_response_length
-    return Stage(
-        name=stage.name,
-        prompts=PromptStream(
-            chosen,
-            seed=config.trainer.seed + number,
-            shuffle=config.data.shuffle,
-            kinds=kinds,
-            kind_of=lambda prompt: prompt.sample.kind,
-        ),
-        rubric=_rubric(stage.rewards or config.rewards, config, max_tokens=max_tokens),
-        max_response_length=max_tokens,
-        num_steps=budget_in_steps(
-            epochs=stage.epochs,
-            steps=stage.steps,
-            num_prompts=len(chosen),
-            prompts_a_step=config.data.rollout_batch_size,
-        ),
-        advance=stage.advance,
-    )
 
 
 def _target(adapter: ModelAdapter, sample: Sample, *, limit: int) -> tuple[int, ...]:

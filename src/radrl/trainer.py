@@ -1,9 +1,10 @@
 """The loop of reinforcement learning. It names no algorithm, no device and no engine."""
 
+import contextlib
 import itertools
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -11,23 +12,16 @@ import torch
 from radrl.algorithms.credit import assign_credit
 from radrl.batch import Batch, pack
 from radrl.config.schema import Config
-from radrl.curriculum import Curriculum, Stage, stage_metrics
+from radrl.curriculum import VALIDATION_OUTCOME, Curriculum, Stage, Validation, stage_metrics
+from radrl.data.completions import scoring_fields
+from radrl.difficulty import narrow_stage
 from radrl.errors import NoSignal
 from radrl.rewards.rubric import Rubric, reward_metrics
 from radrl.roles import Roles, Sampler, Sampling
-from radrl.run import Run
+from radrl.run import Run, StepLog
 from radrl.types import Prompt, Rollout, RolloutGroup
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Validation:
-    """Held-out prompts and how they are sampled."""
-
-    prompts: Sequence[Prompt]
-    n: int
-    temperature: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,20 +33,22 @@ class Collected:
     num_rounds: int
 
 
-def train(config: Config, roles: Roles, curriculum: Curriculum, run: Run, validation: Validation | None = None) -> None:
+def train(config: Config, roles: Roles, curriculum: Curriculum, run: Run) -> None:
     """Sample, score, credit, learn, publish: one on-policy step at a time."""
     last = run.restore()
     roles.publish(version=last)
 
-    if validation and config.trainer.val_before_train and last == 0:
-        log_validation(run, roles.sampler, curriculum.stage, validation, config, step=0)
+    if config.trainer.val_before_train and last == 0:
+        log_validation(run, roles.sampler, curriculum.stage, config, step=0)
     if config.trainer.val_only:
         return
 
     for step, stage in curriculum.steps(after=last):
         with run.step(step, stage.name) as entry:
-            with entry.timed("gen"):
-                collected = collect_or_save(stage, roles.sampler, config, run, step=step)
+            with saved_if_starved(run, step):
+                enter(curriculum, roles.sampler, config, run, entry)
+                with entry.timed("gen"):
+                    collected = collect(stage, roles.sampler, config, step=step)
             with entry.timed("adv"):
                 batch = assign_credit(roles.annotate(pack(collected.groups)), config.algorithm)
 
@@ -62,21 +58,37 @@ def train(config: Config, roles: Roles, curriculum: Curriculum, run: Run, valida
                 entry.add(roles.actor.update(batch))
             roles.publish(version=step)
             entry.add(describe(collected, batch, stage))
-            entry.completions += completion_records(collected.groups, batch, step=step, stage=stage.name)
-            curriculum.observe(entry.metrics["outcome/mean"])
+            entry.completions += completion_records(collected.groups, batch, step=step, stage=stage)
 
-        if validation and (run.due(step, config.trainer.val_freq) or curriculum.is_finished):
-            log_validation(run, roles.sampler, stage, validation, config, step=step)
+        if run.due(step, config.trainer.val_freq) or curriculum.is_finished:
+            curriculum.observe(log_validation(run, roles.sampler, stage, config, step=step))
         run.save_if_due(step, is_last=curriculum.is_finished)
 
 
-def collect_or_save(stage: Stage, sampler: Sampler, config: Config, run: Run, *, step: int) -> Collected:
-    """Collect groups; when there is nothing to learn from, save the state before this step and say so."""
+@contextlib.contextmanager
+def saved_if_starved(run: Run, step: int) -> Iterator[None]:
+    """When there is nothing to learn from, save the state before this step and say so."""
     try:
-        return collect(stage, sampler, config, step=step)
+        yield
     except NoSignal:
         run.save(step - 1)
         raise
+
+
+def enter(curriculum: Curriculum, sampler: Sampler, config: Config, run: Run, entry: StepLog) -> None:
+    """Narrow a stage that begins to its band of difficulty, where it has one."""
+    if not curriculum.awaits_pass_rates:
+        return
+    with entry.timed("pass_rate"):
+        metrics = narrow_stage(
+            curriculum,
+            sampler,
+            run,
+            step=entry.step,
+            temperature=config.worker.rollout.temperature,
+            seed=draw_seed(config.trainer.seed, entry.step, 0),
+        )
+    entry.add(metrics)
 
 
 def collect(stage: Stage, sampler: Sampler, config: Config, *, step: int) -> Collected:
@@ -143,32 +155,36 @@ def draw_seed(run_seed: int, step: int, attempt: int) -> int:
     return int(torch.randint(0, 2**62, (1,), generator=generator))
 
 
-def log_validation(
-    run: Run, sampler: Sampler, stage: Stage, validation: Validation, config: Config, *, step: int
-) -> None:
-    """Write `val/` metrics of the present weights and remember the step if it is the best."""
-    metrics = validate(sampler, stage.rubric, validation, config)
+def log_validation(run: Run, sampler: Sampler, stage: Stage, config: Config, *, step: int) -> Mapping[str, float]:
+    """Write and return `val/` metrics of the present weights, and remember the step if it is the best so far.
+
+    Empty for a stage without validation.
+    """
+    if stage.validation is None:
+        return {}
+    metrics = validate(sampler, stage, stage.validation, config)
     run.log(step, metrics, stage=stage.name)
-    run.observe_validation(step, metrics["val/reward_score"])
+    run.observe_validation(step, metrics[VALIDATION_OUTCOME], scale=stage.validation.scale)
+    return metrics
 
 
-def validate(sampler: Sampler, rubric: Rubric, validation: Validation, config: Config) -> Mapping[str, float]:
+def validate(sampler: Sampler, stage: Stage, validation: Validation, config: Config) -> Mapping[str, float]:
     """Mean declared outcome over the held-out prompts, in all and by question kind. Gates are left as they are."""
     sampling = Sampling(
         n=validation.n,
         temperature=validation.temperature,
-        max_tokens=config.data.max_response_length,
+        max_tokens=stage.max_response_length,
         seed=draw_seed(config.trainer.seed, 0, 0),
     )
     groups: list[RolloutGroup] = []
     size = config.data.val_batch_size
     for start in range(0, len(validation.prompts), size):
-        groups += sample_groups(validation.prompts[start : start + size], sampler, rubric, sampling)
+        groups += sample_groups(validation.prompts[start : start + size], sampler, stage.rubric, sampling)
     by_kind: dict[str, list[float]] = {}
     for group in groups:
         by_kind.setdefault(group.prompt.sample.kind, []).extend(group.outcomes)
     everything = [outcome for outcomes in by_kind.values() for outcome in outcomes]
-    metrics = {"val/reward_score": sum(everything) / len(everything)}
+    metrics = {VALIDATION_OUTCOME: sum(everything) / len(everything)}
     return metrics | {f"val/{kind}/outcome": sum(outcomes) / len(outcomes) for kind, outcomes in by_kind.items()}
 
 
@@ -206,22 +222,23 @@ def spread(name: str, values: torch.Tensor) -> dict[str, float]:
 
 
 def completion_records(
-    groups: Sequence[RolloutGroup], batch: Batch, *, step: int, stage: str
+    groups: Sequence[RolloutGroup], batch: Batch, *, step: int, stage: Stage
 ) -> list[dict[str, object]]:
-    """The lines of completions.jsonl, one a rollout."""
+    """The lines of completions.jsonl, one a rollout, with what `radrl score` needs to score them again."""
     assert batch.advantages is not None
     first_token = torch.cumsum(batch.lengths, 0) - batch.lengths
     advantages = batch.advantages[first_token].tolist()
     records: list[dict[str, object]] = []
     num_written: Counter[str] = Counter()
-    for group in groups:
+    for number, group in enumerate(groups):
         sample_id = group.prompt.sample.id
         # A step may draw the same prompt twice, at the end of an epoch; its second group goes on counting.
         first = num_written[sample_id]
         num_written[sample_id] += len(group.rollouts)
         for rollout in group.rollouts:
             index, advantage = first + rollout.completion.index, advantages[len(records)]
-            records.append(completion_record(rollout, index=index, advantage=advantage, step=step, stage=stage))
+            record = completion_record(rollout, index=index, advantage=advantage, step=step, stage=stage.name)
+            records.append({**record, "group": number, "max_tokens": stage.max_response_length})
     return records
 
 
@@ -249,4 +266,5 @@ def completion_record(rollout: Rollout, *, index: int, advantage: float, step: i
         "rewards": dict(reward.parts),
         "outcome": reward.outcome,
         "advantage": advantage,
+        **scoring_fields(sample),
     }

@@ -48,6 +48,23 @@ def test_the_bar_has_title_steps_and_time(capsys):
     assert "loss 1.5  0.25 s/step" in line
 
 
+def test_a_long_phase_within_a_step_has_a_bar_of_its_own_while_it_lasts(capsys):
+    with step_progress("train", total_steps=2, watched={}) as bar:
+        with bar.phase("pass rates of open", total=3) as advance:
+            advance()
+            advance()
+            shown_within = bar_text(bar)
+        assert "pass rates" not in bar_text(bar)
+    assert "pass rates of open" in shown_within
+    assert "2/3" in shown_within
+
+
+def bar_text(bar):
+    console = Console(file=io.StringIO(), width=120)
+    console.print(bar._progress.get_renderable())
+    return console.file.getvalue()
+
+
 @needs_tensorboard
 def test_scalars_are_written_for_tensorboard(tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator

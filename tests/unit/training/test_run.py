@@ -163,3 +163,39 @@ def test_a_checkpoint_that_was_damaged_is_one_clear_error(tmp_path):
 
     with pytest.raises(CheckpointError, match="global_step_1 cannot be read: ValueError"):
         Run(tmp_path, parts={"counter": counter}).restore()
+
+
+def test_the_best_validation_is_sought_anew_on_another_scale(tmp_path):
+    run = Run(tmp_path, parts={"counter": Counter()}, save_limit=1)
+    run.restore()
+    for step, score, scale in ((1, 0.9, "closed"), (2, 0.2, "open"), (3, 0.1, "open")):
+        run.observe_validation(step, score, scale=scale)
+        run.save(step)
+
+    assert saved_steps(tmp_path / "checkpoints") == [2, 3]
+    tracker = json.loads((tmp_path / "checkpoints" / "checkpoint_tracker.json").read_text())
+    assert (tracker["best_global_step"], tracker["best_val_reward_score"]) == (2, 0.2)
+
+
+def test_the_scale_of_the_best_is_remembered(tmp_path):
+    run = Run(tmp_path, parts={"counter": Counter()})
+    run.restore()
+    run.observe_validation(1, 0.9, scale="closed")
+    run.save(1)
+    resumed = Run(tmp_path, parts={"counter": Counter()})
+    resumed.restore()
+    resumed.observe_validation(2, 0.5, scale="closed")
+    resumed.save(2)
+
+    tracker = json.loads((tmp_path / "checkpoints" / "checkpoint_tracker.json").read_text())
+    assert tracker["best_global_step"] == 1
+
+
+def test_a_file_of_the_run_is_written_whole_or_is_an_error_with_the_way_out(tmp_path):
+    run = Run(tmp_path, parts={})
+    run.write("pass_rates/open.jsonl", [{"id": "a", "rate": 0.5}], step=3)
+    assert (tmp_path / "pass_rates" / "open.jsonl").read_text() == '{"id": "a", "rate": 0.5}\n'
+
+    (tmp_path / "file").touch()
+    with pytest.raises(CheckpointError, match=r"records of step 3 could not be written to .*free some space"):
+        run.write("file/open.jsonl", [], step=3)

@@ -5,13 +5,13 @@ import pytest
 from builders import a_completion, a_prompt
 
 from radrl.config.schema import Config, GateConfig, RewardConfig
-from radrl.curriculum import Curriculum, Stage
+from radrl.curriculum import Budget, Curriculum, Stage, Validation
 from radrl.data.stream import PromptStream
 from radrl.errors import NoSignal
 from radrl.rewards.rubric import Rubric
 from radrl.roles import Roles
 from radrl.run import Run, saved_steps
-from radrl.trainer import Validation, collect, train
+from radrl.trainer import collect, train
 
 YES = "<think>fluid</think><answer>left pleural effusion ✅</answer><think>s</think><answer>yes</answer>"
 NO = "<think>clear</think><answer>left pleural effusion ❌</answer><think>s</think><answer>no</answer>"
@@ -76,15 +76,15 @@ def a_stage(config, *, num_steps=2, gate="always"):
         prompts=PromptStream([a_prompt(number) for number in range(6)], seed=1, shuffle=False),
         rubric=Rubric(rewards, GateConfig(), max_tokens=64),
         max_response_length=8,
-        num_steps=num_steps,
+        budget=Budget(steps=num_steps),
     )
 
 
-def run_loop(tmp_path, config, sampler, *, num_steps=2, validation=None):
+def run_loop(tmp_path, config, sampler, *, num_steps=2):
     actor = RecordingActor()
     curriculum = Curriculum(stages=[a_stage(config, num_steps=num_steps)])
     run = Run(tmp_path, parts={"actor": actor, "curriculum": curriculum})
-    train(config, Roles(actor=actor, sampler=sampler), curriculum, run, validation)
+    train(config, Roles(actor=actor, sampler=sampler), curriculum, run)
     return actor
 
 
@@ -116,6 +116,8 @@ def test_row_78_one_record_a_completion_with_tokens_and_logprobs_aligned(tmp_pat
         *("step", "stage", "id", "index", "kind", "patient_id", "prompt", "images", "answer", "completion"),
         *("completion_ids", "raw_completion_tokens", "per_token_logps", "stop", "policy_version", "temperature"),
         *("rewards", "outcome", "advantage"),
+        # What scoring it again takes beyond that.
+        *("group", "max_tokens", "answer_kind", "answer_set", "options"),
     }
     assert len(first["completion_ids"]) == len(first["raw_completion_tokens"]) == len(first["per_token_logps"]) == 2
     assert "".join(first["raw_completion_tokens"]) == first["completion"] == YES
@@ -171,17 +173,13 @@ def test_validation_is_logged_by_kind_and_leaves_the_gate_alone(tmp_path):
     prompts = [a_prompt(0), a_prompt(1, kind="view", answer="no")]
     config = a_config()
     actor = RecordingActor()
-    stage = a_stage(config, num_steps=1, gate="ema")
+    stage = replace(
+        a_stage(config, num_steps=1, gate="ema"), validation=Validation(prompts=prompts, n=1, temperature=0.0)
+    )
     curriculum = Curriculum(stages=[stage])
     run = Run(tmp_path, parts={"actor": actor, "curriculum": curriculum})
 
-    train(
-        config,
-        Roles(actor=actor, sampler=ScriptedSampler([YES, NO], [YES])),
-        curriculum,
-        run,
-        Validation(prompts=prompts, n=1, temperature=0.0),
-    )
+    train(config, Roles(actor=actor, sampler=ScriptedSampler([YES, NO], [YES])), curriculum, run)
 
     validation = lines(tmp_path / "metrics.jsonl")[-1]
     assert validation["val/reward_score"] == 0.5
