@@ -95,10 +95,21 @@ def test_a_file_in_the_documented_form_is_scored_and_summed_up(folder):
     assert (right["outcome"], right["total"], right["failures"]) == (1.0, 1.5, {})
     assert (wrong["outcome"], wrong["total"]) == (0.0, 0.1)
     assert "advantage" not in right
-    rows = {line.split()[1]: line.split() for line in ended.output.splitlines() if "│" in line and len(line.split()) > 8}
-    # name, weight, mean, std, min, max, abstained, failed between the lines of the table
-    assert [cell for cell in rows["answer_exact"] if cell != "│"][1:] == "0.9 0.500 0.500 0.000 1.000 0 0".split()
+    (row,) = (line for line in ended.output.splitlines() if "answer_exact" in line)
+    # name, weight, mean, std, min, max, abstained, failed
+    assert row.replace("│", "").split() == ["answer_exact", "0.9", "0.500", "0.500", "0.000", "1.000", "0", "0"]
     assert "2 completions" in ended.output
+
+
+def test_radrl_score_loads_no_model_library(folder):
+    write(folder / "c.jsonl", a_record())
+    code = (
+        "import sys, radrl.score, pathlib\n"
+        "radrl.score.score_file(file=pathlib.Path('c.jsonl'), rubric='rubric.yaml')\n"
+        "print(sorted({'torch', 'transformers', 'pebble'} & set(sys.modules)))\n"
+    )
+    ended = run_script("python", "-c", code, folder=folder)
+    assert (ended.code, ended.output.splitlines()[-1]) == (0, "[]"), ended.output
 
 
 def test_a_preset_is_a_rubric_by_name(folder):

@@ -141,7 +141,7 @@ class _Trl(_Adapter):
 
     @cached_property
     def _function(self) -> Callable[..., Any]:
-        return self.found(**self.arguments) if inspect.isclass(self.found) else self.found
+        return cast("Callable[..., Any]", self.found(**self.arguments)) if inspect.isclass(self.found) else self.found
 
 
 _ADAPTERS: Mapping[str, type[_Adapter]] = {
@@ -179,7 +179,7 @@ def _find(term: RewardConfig) -> Callable[..., Any]:
     if term.interface == "trl":
         offer_swift()
     try:
-        found = resolve(term.name)
+        found: Any = resolve(term.name)
     except PluginError:
         found = entered_in_orms(locate(term.name).attribute) if term.interface == "trl" else None
         if found is None:

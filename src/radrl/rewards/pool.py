@@ -9,12 +9,13 @@ import signal
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from radrl.config.schema import RewardConfig
-from radrl.plugins import is_reference
+from radrl.plugins import is_reference, locate
 from radrl.rewards.api import ABSTAIN, BoundReward
 from radrl.rewards.foreign import bind_term
 from radrl.rewards.scoring import TIMED_OUT, Call, Scored, failed, perform
@@ -53,7 +54,7 @@ class RewardPool:
         self.tokenizer_path = tokenizer_path
         """Folder of the tokenizer, for foreign rewards that ask for one."""
         self.printed_to = printed_to
-        """File for what rewards print in workers, once its folder exists; what they print before is lost."""
+        """`RUN/logs/FILE` for what rewards print in workers; what they print before the run has its folder is lost."""
         self._processes: ProcessPool | None = None
 
     def __enter__(self) -> "RewardPool":
@@ -97,7 +98,8 @@ class RewardPool:
 
     def _submit(self, part: Call) -> "Future[list[Scored]]":
         deadline_s = self.timeout_s * max(1, len(part.attempts))
-        return self._running().schedule(perform_in_worker, args=(part, self.tokenizer_path, deadline_s), timeout=deadline_s)
+        arguments = (_with_whole_path(part), self.tokenizer_path, deadline_s)
+        return self._running().schedule(perform_in_worker, args=arguments, timeout=deadline_s)
 
     def _running(self) -> "ProcessPool":
         if self._processes is not None and not self._processes.active:
@@ -158,6 +160,13 @@ def perform_in_worker(call: Call, tokenizer_path: str | None, deadline_s: float)
 @cache
 def _bound_in_worker(term: str, tokenizer_path: str | None) -> BoundReward:
     return bind_term(RewardConfig.model_validate_json(term), tokenizer_path=tokenizer_path)
+
+
+def _with_whole_path(call: Call) -> Call:
+    """The call with its reward's file named in full: a worker may have started in another folder."""
+    if not is_reference(call.term.name):
+        return call
+    return replace(call, term=call.term.model_copy(update={"name": str(locate(call.term.name))}))
 
 
 def _parts(call: Call, reward: BoundReward) -> list[Call]:

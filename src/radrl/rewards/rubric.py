@@ -59,6 +59,12 @@ class Rubric:
             raise ConfigError(
                 f"reward {repeated[0]!r} stands twice in rewards. Keep one entry, or give each a label of its own."
             )
+        for term in self.rewards:
+            if term.outcome_key is not None and not term.outcome:
+                raise ConfigError(
+                    f"reward {term.key!r} has outcome_key {term.outcome_key!r} but is not the outcome. "
+                    "Set `outcome: true` on it, or leave the key out."
+                )
         outcomes = [term for term in self.rewards if term.outcome]
         if len(outcomes) != 1:
             declared = ", ".join(term.key for term in outcomes) or "none"

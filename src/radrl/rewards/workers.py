@@ -45,14 +45,15 @@ def _end_with_run() -> None:
 
 
 class _Printed:
-    """Appends what is printed to a file, as soon as the folder of the file exists."""
+    """Appends what is printed to `RUN/logs/FILE`, as soon as the run's folder exists."""
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
         self.encoding = "utf-8"
 
     def write(self, text: str) -> int:
-        if self.path is not None and self.path.parent.is_dir():
+        if self.path is not None and self.path.parents[1].is_dir():
+            self.path.parent.mkdir(exist_ok=True)
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(text)
         return len(text)
