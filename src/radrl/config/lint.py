@@ -18,7 +18,7 @@ class LintConfig(Section):
     kwargs: dict[str, float | int | bool | str] = Field(default={})
     """Arguments of that reward."""
     num_questions: PositiveInt = 500
-    """Phantom questions, the same number of each kind."""
+    """Phantom questions, about as many of each kind."""
     kinds: tuple[str, ...] = ()
     """Kinds of questions. When empty: closed, choice and presence for a preset or stage with `closed` in its name, open
     and list for one with `open`, and all kinds for any other."""
@@ -28,6 +28,8 @@ class LintConfig(Section):
     seed: NonNegativeInt = 0
     """The questions follow from it."""
     max_tokens: PositiveInt = 1024
-    """Length limit that rewards of length are told, where no stage sets one."""
+    """Length limit that rewards of length are told, where no run sets one."""
+    batch_size: PositiveInt = 16
+    """Questions that rewards per batch see together, where no run says how many prompts a step keeps."""
     out: str | None = None
     """JSON file for the result."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from radrl.config.foreign_rewards import PLUGINS, swift_entries
 from radrl.config.seeds import (
+    Given,
     SeedKey,
     Settings,
     chosen,
@@ -26,9 +27,29 @@ _VISION_ONLY = (
 _REWARD_FUNCS: Mapping[str, Mapping[str, object]] = {
     "external_r1v_acc": {"name": "answer_f1", "outcome": True},
     "external_kg_jac": {"name": "graph_jaccard"},
+    "external_kg_acc": {"name": "graph_f1"},
+    "external_math_acc": {"name": "math_accuracy", "outcome": True},
+    "external_math_format": {"name": "format"},
+    "accuracy": {"name": "math_accuracy", "outcome": True},
     "format": {"name": "format"},
+    "cosine": {"name": "cosine_length"},
+    "repetition": {"name": "repetition"},
+    "soft_overlong": {"name": "soft_overlong"},
 }
 """Theirs -> our corrected term. Any overlap with the gold set earned the whole point there; here it is the set's F1."""
+
+_ARGUMENTS: Mapping[str, tuple[str, str, object]] = {
+    "soft_max_length": ("soft_overlong", "max_tokens", 256),
+    "soft_cache_length": ("soft_overlong", "cache_tokens", 64),
+    "cosine_min_len_value_correct": ("cosine", "right_at_once", 1.0),
+    "cosine_max_len_value_correct": ("cosine", "right_at_limit", 0.5),
+    "cosine_min_len_value_wrong": ("cosine", "wrong_at_once", -0.5),
+    "cosine_max_len_value_wrong": ("cosine", "wrong_at_limit", 0.0),
+    "cosine_max_len": ("cosine", "max_tokens", 256),
+    "repetition_n_grams": ("repetition", "n_grams", 3),
+    "repetition_max_penalty": ("repetition", "max_penalty", -1.0),
+}
+"""Their argument -> the reward it belongs to, its name there, an example."""
 
 
 def _both_clips(value: Any) -> Settings:
@@ -47,6 +68,16 @@ def _reward_funcs(value: Any) -> Settings:
 
 def _reward_weights(value: Any) -> Settings:
     return {f"rewards.{index}.weight": float(weight) for index, weight in enumerate(listed(value))}
+
+
+def _reward_argument(item: Given, others: Settings, *, function: str, argument: str) -> Settings:
+    """An argument of one of their rewards goes to that term, where it is among those asked for."""
+    names = [str(name) for name in listed(others.get("reward_funcs"))]
+    if function not in names or item.value is None:
+        return {}
+    # Their penalty is the negative number that is added, ours the share that is taken away.
+    value = abs(float(str(item.value))) if argument == "max_penalty" else item.value
+    return {f"rewards.{names.index(function)}.kwargs.{argument}": value}
 
 
 def _max_steps(value: Any) -> Settings:
@@ -168,6 +199,16 @@ MS_SWIFT: tuple[SeedKey, ...] = (
         note="the corrected rules of the same intent; other names are looked up in the file of external_plugins",
     ),
     SeedKey(key="reward_weights", example=[1.0, 1.0], becomes=_reward_weights, note="one for each entry of `rewards`"),
+    *(
+        SeedKey(
+            key=key,
+            example=example,
+            becomes=without_effect,
+            beside=partial(_reward_argument, function=function, argument=argument),
+            note=f"it is the argument {argument} of {function}, where reward_funcs names that",
+        )
+        for key, (function, argument, example) in _ARGUMENTS.items()
+    ),
     SeedKey(
         key=PLUGINS,
         example="plugin.py",

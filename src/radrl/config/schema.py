@@ -252,7 +252,7 @@ class WorkerRewardConfig(Section):
     gate: GateConfig = GateConfig()
     num_workers: NonNegativeInt = 0
     """Processes that score; 0 scores in the run's own, but for rewards from files, which always have one or more."""
-    timeout_s: PositiveFloat = 30.0
+    timeout_s: Annotated[float, Field(gt=0, le=86_400)] = 30.0
     """Seconds that such a process has for one completion; then it is killed and the reward counts as failed there."""
 
 

@@ -208,6 +208,20 @@ def test_row_14_another_reward_file_is_run_as_easyr1_runs_it():
     assert (batch.interface, batch.kwargs, batch.outcome_key) == ("easyr1_batch", {"alpha": 0.3}, None)
 
 
+def test_row_19_arguments_of_ms_swifts_length_rewards_go_to_the_terms_of_that_name():
+    args = [
+        "reward_funcs=external_r1v_acc cosine soft_overlong repetition",
+        "soft_cache_length=32",
+        "cosine_max_len=200",
+        "cosine_max_len_value_correct=0.6",
+        "repetition_max_penalty=-0.5",
+    ]
+    _, cosine, overlong, repetition = load_config(Config, args).config.rewards
+    assert (cosine.name, cosine.kwargs) == ("cosine_length", {"max_tokens": 200, "right_at_limit": 0.6})
+    assert (overlong.name, overlong.kwargs) == ("soft_overlong", {"cache_tokens": 32})
+    assert (repetition.name, repetition.kwargs) == ("repetition", {"max_penalty": 0.5})
+
+
 def test_row_14_a_plugin_file_of_ms_swift_gives_the_names_that_have_no_counterpart():
     args = ["external_plugins=plugin.py", "reward_funcs=external_mine external_kg_jac", "reward_weights=2 1"]
     mine, graph = load_config(Config, args).config.rewards

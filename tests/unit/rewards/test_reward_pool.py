@@ -126,12 +126,14 @@ def test_workers_load_neither_torch_nor_the_running_program(tmp_path):
 
 
 def test_what_a_reward_prints_goes_to_the_file_and_not_to_the_terminal(tmp_path, capfd):
-    with RewardPool(printed_to=tmp_path / "logs" / "rewards.txt") as pool:
+    run = tmp_path / "run"
+    with RewardPool(printed_to=run / "logs" / "rewards.txt") as pool:
         failures(pool, OBEYS, "print")
-        (tmp_path / "logs").mkdir()
+        assert not run.exists()
+        run.mkdir()
         failures(pool, OBEYS, "print")
     assert capfd.readouterr() == ("", "")
-    assert (tmp_path / "logs" / "rewards.txt").read_text() == "printed by a reward\n"
+    assert (run / "logs" / "rewards.txt").read_text() == "printed by a reward\n"
 
 
 def is_running(pid: int) -> bool:
@@ -168,6 +170,31 @@ def test_an_error_in_the_run_ends_the_workers():
     wait_until_ended(running)
 
 
+def test_the_workers_of_a_killed_run_end_too(tmp_path):
+    program = (
+        "import multiprocessing\n"
+        "from radrl.config.schema import RewardConfig\n"
+        "from radrl.rewards.pool import RewardPool\n"
+        "from radrl.rewards.scoring import Call\n"
+        "from reward_builders import PRESENCE, attempt\n"
+        f"term = RewardConfig(name={OBEYS.name!r})\n"
+        "pool = RewardPool(num_workers=2)\n"
+        "calls = [Call(term=term, groups=((attempt(PRESENCE, text),),)) for text in ('fine', 'hang')]\n"
+        "pool.score(calls[:1], {'obeys': pool.bind(term)})\n"
+        "print(*(child.pid for child in multiprocessing.active_children()), flush=True)\n"
+        "pool.score(calls[1:], {'obeys': pool.bind(term)})\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    run = subprocess.Popen([sys.executable, "-c", program], env=environment, stdout=subprocess.PIPE, text=True)
+    assert run.stdout is not None
+    running = [int(pid) for pid in run.stdout.readline().split()]
+    run.kill()
+    run.wait()
+    run.stdout.close()
+    assert len(running) == 2
+    wait_until_ended(running)
+
+
 def test_registered_rewards_need_no_worker(pool):
     rubric(RewardConfig(name="graph_f1"), pool=pool).score([completions(OPEN, OPEN.reference)])
     assert workers() == []
@@ -179,6 +206,13 @@ def test_several_attempts_at_once_share_the_sum_of_their_deadlines(pool):
     assert late.failure == "TimeoutError: no score within 4 s; its worker was stopped"
     assert math.isclose(pool.timeout_s, 1.0)
     assert term.key == "scaled"
+
+
+def test_a_path_means_the_same_after_a_change_of_folder(pool, tmp_path, monkeypatch):
+    assert failures(pool, OBEYS, "fine") == [""]
+    (tmp_path / "here.py").write_text("def one(attempt):\n    return 1.0\n")
+    monkeypatch.chdir(tmp_path)
+    assert failures(pool, RewardConfig(name="here.py:one"), "x") == [""]
 
 
 def test_calls_come_back_in_their_order(pool):

@@ -180,6 +180,7 @@ def test_the_evidence_of_all_rewards_is_kept():
             r"declares format, answer_f1",
         ),
         ([RewardConfig(name="answer_f1", outcome=True)] * 2, r"'answer_f1' stands twice"),
+        ([RewardConfig(name="format", outcome_key="x")], r"'format' has outcome_key 'x' but is not the outcome"),
         ([RewardConfig(name="answer_f1", outcome=True, gate="ema")], r"outcome 'answer_f1' has the gate ema"),
         ([RewardConfig(name="anser_f1", outcome=True)], r"unknown reward 'anser_f1'.*Did you mean answer_f1\?"),
         ([RewardConfig(name="graph_f1", outcome=True, kwargs={"extract": "x"})], r"no argument 'extract'.*extractor\?"),
