@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from made_up_run import HOSTILE, write_run
+from made_up_run import HOSTILE, LATE, write_run
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webdriver import WebDriver
-from selenium.webdriver.support.ui import Select
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from radrl.report import build_report
 
@@ -69,6 +70,12 @@ def show(page: WebDriver, control: str, value: str) -> None:
     Select(page.find_element(By.ID, control)).select_by_value(value)
 
 
+def drawing(page: WebDriver) -> WebElement:
+    """The facts of the rollout at hand, once the page has unpacked them."""
+    WebDriverWait(page, 20).until(lambda page: page.find_elements(By.CSS_SELECTOR, ".drawing > *"))
+    return page.find_element(By.CSS_SELECTOR, ".drawing > *")
+
+
 def test_the_report_opens_from_disk_without_a_console_message(page: WebDriver) -> None:
     assert page.get_log("browser") == []
     assert "not for clinical use" in page.find_element(By.CSS_SELECTOR, ".banner").text
@@ -82,9 +89,63 @@ def test_the_first_rollout_shows_film_steps_facts_tokens_and_rewards(page: WebDr
     film = detail.find_element(By.TAG_NAME, "img")
     assert page.execute_script("return arguments[0].complete && arguments[0].naturalWidth", film) == 64
     assert len(detail.find_elements(By.CSS_SELECTOR, ".steps tbody tr")) == 4
+    assert drawing(page).tag_name == "svg"
     assert len(detail.find_elements(By.CSS_SELECTOR, ".facts tbody tr")) >= 3
     assert detail.find_elements(By.CSS_SELECTOR, ".tokens span[title^='probability']")
     assert "step_correctness" in detail.text
+
+
+def test_the_facts_can_be_read_as_a_list_under_their_drawing(page: WebDriver) -> None:
+    rows = page.find_elements(By.CSS_SELECTOR, ".facts tbody tr")
+    assert rows
+    assert not rows[0].is_displayed()
+    page.find_element(By.CSS_SELECTOR, "#detail details summary").click()
+    assert rows[0].is_displayed()
+
+
+def test_a_browser_that_cannot_unpack_drawings_lists_the_facts(browser: WebDriver, report: Path) -> None:
+    removed = browser.execute_cdp_cmd(
+        "Page.addScriptToEvaluateOnNewDocument", {"source": "delete window.DecompressionStream"}
+    )
+    try:
+        browser.get(report.as_uri())
+        assert "cannot unpack" in drawing(browser).text
+        assert browser.find_element(By.CSS_SELECTOR, ".facts tbody tr").is_displayed()
+    finally:
+        browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", removed)
+
+
+def test_the_reasons_of_a_reward_are_marked_in_the_text_and_listed_and_stay_chosen(page: WebDriver) -> None:
+    show(page, "stage", "=open")
+    show(page, "show", "right")
+    page.find_element(By.CSS_SELECTOR, "[data-lens=answer_f1]").click()
+    marked = page.find_elements(By.CSS_SELECTOR, ".tokens mark.judged")
+    answer = page.find_element(By.CSS_SELECTOR, ".answers > div > div:last-child").text
+    assert [mark.text for mark in marked] == [answer]
+    assert answer in page.find_element(By.CSS_SELECTOR, ".reasons li").text
+    page.find_element(By.ID, "next").send_keys(Keys.ENTER)
+    assert page.find_element(By.CSS_SELECTOR, ".lenses [aria-pressed=true]").get_attribute("data-lens") == "answer_f1"
+    page.find_element(By.CSS_SELECTOR, "[data-lens='']").click()
+    assert page.find_elements(By.CSS_SELECTOR, ".tokens span[title^='probability']")
+
+
+def test_a_reward_that_gave_no_score_says_why_and_can_be_filtered_for(page: WebDriver) -> None:
+    show(page, "show", "failures")
+    assert num_listed(page) == 12 * 4
+    assert "1 reward without a score" in page.find_element(By.CSS_SELECTOR, "#detail .chips").text
+    assert page.find_element(By.CSS_SELECTOR, ".parts .failure").text == LATE
+
+
+def test_on_a_phone_only_boxes_scroll_sideways(browser: WebDriver, report: Path) -> None:
+    metrics = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    try:
+        browser.get(report.as_uri())
+        box = drawing(browser).find_element(By.XPATH, "..")
+        assert browser.execute_script("return document.documentElement.scrollWidth") == 390
+        assert browser.execute_script("return arguments[0].scrollWidth > arguments[0].clientWidth", box)
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 def test_filters_narrow_the_list(page: WebDriver) -> None:
@@ -131,7 +192,7 @@ def test_a_completion_that_holds_script_tags_does_nothing_but_show_them(page: We
         detail = page.find_element(By.ID, "detail")
         # Asked in the page: one of the texts holds half a character, which the driver cannot carry.
         assert page.execute_script("return arguments[0].textContent.includes('window.hacked')", detail)
-        assert detail.find_elements(By.CSS_SELECTOR, "script, svg, img:not([src^='data:image/'])") == []
+        assert detail.find_elements(By.CSS_SELECTOR, "script, svg:not(.graphs), img:not([src^='data:image/'])") == []
     assert num_listed(page) == 3
     assert page.execute_script("return window.hacked") is None
     assert page.get_log("browser") == []

@@ -5,6 +5,7 @@ from pathlib import Path
 from radrl.errors import DataError
 from radrl.report.folder import RunFolder, read_run
 from radrl.report.page import Choice, render_page
+from radrl.report.payment import terms_of
 from radrl.report.rollouts import read_rollouts
 from radrl.report.selection import choose_rollouts
 from radrl.report.viewer import Viewer, make_viewer
@@ -28,7 +29,8 @@ def build_report(
     """
     folder = read_run(run)
     chosen = choose_rollouts(folder.entries, limit=max_rollouts)
-    viewer = make_viewer(read_rollouts(folder.completions, chosen), run=run)
+    terms = terms_of(folder.settings) if folder.settings else {}
+    viewer = make_viewer(read_rollouts(folder.completions, chosen), run=run, terms=terms)
     page = _fit(folder, viewer, max_bytes=max_bytes)
     path = out or run / "report.html"
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ Colours come from the page's style sheet by class, so that the charts follow lig
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from markupsafe import Markup, escape
 
@@ -14,6 +15,10 @@ from radrl.report.series import Point, StageStart
 _WIDTH, _HEIGHT = 360, 200
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 16, 20, 28
 """Margins in px of the chart's own coordinates."""
+_STRIP = 16
+"""Height in px of a strip."""
+_CHARACTER = 6.2
+"""Width in px of a letter of a stage's name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,21 +72,55 @@ class LineChart:
     stages: tuple[StageStart, ...] = ()
     is_share: bool = False
     """Whether the axis is percent of 1."""
+    span: tuple[float, float] | None = None
+    """First and last step of the axis, so that charts of one run can be compared; those of the points when None."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """One share of 1 over the steps, stacked on those before it.
+
+    Example: `Layer(style="failed", points=(Point(x=1, y=0.25), Point(x=2, y=0.0)))`
+    """
+
+    style: str
+    """Class of the style sheet, which gives its colour."""
+    points: tuple[Point, ...]
+
+
+def draw_strip(layers: Sequence[Layer], *, span: tuple[float, float], label: str) -> Markup:
+    """A flat band from 0 to 1 under a chart, on the same steps; a step is as wide as its share of the axis."""
+    x = _scale_of(span)
+    base: dict[float, float] = {}
+    paths: list[str] = []
+    for layer in layers:
+        for at, (left, right) in zip(layer.points, _edges(layer.points, x), strict=True):
+            bottom = base.get(at.x, 0.0)
+            base[at.x] = top = min(1.0, bottom + at.y)
+            if top > bottom:
+                paths.append(_block(layer.style, left, right, bottom=bottom, top=top))
+    frame = f'<rect class="frame" x="{x.start}" y="1" width="{x.stop - x.start}" height="{_STRIP}"/>'
+    return Markup('<svg class="chart strip" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
+        _WIDTH, _STRIP + 2, label, Markup(frame + "".join(paths))
+    )
 
 
 def draw_lines(chart: LineChart) -> Markup:
     """The chart as SVG."""
     everything = (*chart.points, *chart.checks)
-    x = _x_scale(everything)
+    x = _scale_of(chart.span) if chart.span else _x_scale(everything)
     y = _y_scale(everything, is_share=chart.is_share)
     parts = [
         _axes(x, y, is_share=chart.is_share),
-        *(_stage_line(start, x) for start in chart.stages),
+        *_stage_lines(chart.stages, x),
         _band(chart.points, x, y),
         _line(chart.points, x, y, style="raw" if chart.trend else "line"),
         _line(chart.trend, x, y, style="line") if chart.trend else "",
         *(_diamond(point, x, y, is_share=chart.is_share) for point in chart.checks),
-        *(_tooltip(point, x, y, num=len(chart.points), is_share=chart.is_share) for point in chart.points),
+        *(
+            _tooltip(point, edges, y, is_share=chart.is_share)
+            for point, edges in zip(chart.points, _edges(chart.points, x), strict=True)
+        ),
     ]
     body = Markup("").join(Markup(part) for part in parts)
     return Markup('<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
@@ -145,8 +184,28 @@ def _spoken(estimate: Share) -> str:
 
 
 def _x_scale(points: Sequence[Point]) -> Scale:
-    low, high = min(point.x for point in points), max(point.x for point in points)
+    return _scale_of((min(point.x for point in points), max(point.x for point in points)))
+
+
+def _scale_of(span: tuple[float, float]) -> Scale:
+    low, high = span
     return Scale(low=low, high=high if high > low else low + 1, start=_LEFT, stop=_WIDTH - _RIGHT)
+
+
+def _edges(points: Sequence[Point], x: Scale) -> list[tuple[float, float]]:
+    """Left and right end of each step: halfway to its neighbours, within the axis."""
+    half = (x.stop - x.start) / max(x.high - x.low, 1) / 2
+    centres = [x(point.x) for point in points]
+    lefts = [centres[0] - half, *((a + b) / 2 for a, b in pairwise(centres))] if centres else []
+    rights = [*lefts[1:], centres[-1] + half] if centres else []
+    return [(max(left, x.start), min(right, x.stop)) for left, right in zip(lefts, rights, strict=True)]
+
+
+def _block(style: str, left: float, right: float, *, bottom: float, top: float) -> str:
+    return (
+        f'<rect class="{style}" x="{left:.1f}" y="{1 + _STRIP * (1 - top):.1f}" width="{max(right - left, 0.5):.1f}" '
+        f'height="{_STRIP * (top - bottom):.1f}"/>'
+    )
 
 
 def _y_scale(points: Sequence[Point], *, is_share: bool) -> Scale:
@@ -186,13 +245,30 @@ def _axes(x: Scale, y: Scale, *, is_share: bool, is_x_share: bool = False) -> st
     return "".join(rows + columns)
 
 
-def _stage_line(start: StageStart, x: Scale) -> str:
-    at = max(x(start.step), _LEFT)
-    is_late = at > _WIDTH - 80
-    place = f'x="{at - 4:.1f}" text-anchor="end"' if is_late else f'x="{at + 4:.1f}"'
+def _stage_lines(starts: Sequence[StageStart], x: Scale) -> list[str]:
+    """A dashed line where each stage begins, with its number and as much of its name as fits before the next."""
+    places = [max(x(start.step), x.start) for start in starts]
+    ends = [*places, float(_WIDTH)][1:]
+    return [
+        _stage_line(place, _fitted(f"{ordinal} {start.stage}", room=end - place - 6), start)
+        for ordinal, (start, place, end) in enumerate(zip(starts, places, ends, strict=True), start=1)
+    ]
+
+
+def _fitted(name: str, *, room: float) -> str:
+    """The name, or its beginning, or its number, or nothing, in this many px."""
+    num = int(room / _CHARACTER)
+    if len(name) <= num:
+        return name
+    ordinal = name.partition(" ")[0]
+    return f"{name[: num - 1].rstrip()}\u2026" if num > len(ordinal) + 3 else ordinal if num >= len(ordinal) else ""
+
+
+def _stage_line(at: float, name: str, start: StageStart) -> str:
     return (
+        f"<g><title>{escape(start.stage)}, from step {start.step}</title>"
         f'<line class="stage" x1="{at:.1f}" x2="{at:.1f}" y1="{_TOP - 12}" y2="{_HEIGHT - _BOTTOM}"/>'
-        f'<text class="stage-name" {place} y="{_TOP - 6}">{escape(start.stage[:24])}</text>'
+        f'<text class="stage-name" x="{at + 4:.1f}" y="{_TOP - 6}">{escape(name)}</text></g>'
     )
 
 
@@ -220,13 +296,13 @@ def _diamond(point: Point, x: Scale, y: Scale, *, is_share: bool) -> str:
     )
 
 
-def _tooltip(point: Point, x: Scale, y: Scale, *, num: int, is_share: bool) -> str:
-    width = (x.stop - x.start) / max(num - 1, 1)
+def _tooltip(point: Point, edges: tuple[float, float], y: Scale, *, is_share: bool) -> str:
+    left, right = edges
     text = f"Step {point.x:g}: {number(point.y, is_share=is_share)}"
     if point.low is not None and point.high is not None:
         text += f" ({number(point.low, is_share=is_share)} to {number(point.high, is_share=is_share)})"
     return (
-        f'<rect class="tip" x="{x(point.x) - width / 2:.1f}" y="{_TOP}" width="{width:.1f}" '
+        f'<rect class="tip" x="{left:.1f}" y="{_TOP}" width="{right - left:.1f}" '
         f'height="{y.start - _TOP}"><title>{escape(text)}</title></rect>'
     )
 

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from radrl.errors import DataError
+from radrl.config.load import load_config
+from radrl.config.schema import Config
+from radrl.errors import ConfigError, DataError
 from radrl.report.evaluations import Evaluation, read_evaluations
 from radrl.report.records import Line, read_lines, read_object
 from radrl.report.rollouts import RolloutEntry, index_rollouts
@@ -25,6 +27,8 @@ class RunFolder:
     """Every rollout of completions.jsonl."""
     evaluations: tuple[Evaluation, ...]
     config: str
+    settings: Config | None
+    """config.yaml as a training run reads it; None where it is missing, or is of another command or version."""
     command: str
     environment: Mapping[str, object]
     summary: Mapping[str, object]
@@ -53,6 +57,7 @@ def read_run(path: Path) -> RunFolder:
         entries=tuple(index_rollouts(completions)) if completions.exists() else (),
         evaluations=evaluations,
         config=_text(path / "config.yaml"),
+        settings=_settings(path / "config.yaml"),
         command=_text(path / "command.txt"),
         environment=read_object(path / "environment.json") if (path / "environment.json").exists() else {},
         summary=read_object(path / "summary.json") if (path / "summary.json").exists() else {},
@@ -66,6 +71,16 @@ def _step(line: Line) -> StepMetrics:
         if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
     }
     return StepMetrics(step=int(line.number_of("step")), stage=line.text("stage", default=""), values=numbers)
+
+
+def _settings(path: Path) -> Config | None:
+    """None for a file that training would refuse today: the report still shows its text, and says what is missing."""
+    if not path.exists():
+        return None
+    try:
+        return load_config(Config, [f"config={path}"]).config
+    except ConfigError:
+        return None
 
 
 def _newest(path: Path) -> str:

@@ -7,24 +7,24 @@ on colour alone. Labels stand inside boxes on a grid and edges between the colum
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from radrl.graph.surface import fact_name
 from radrl.graph.types import EntityType, KnowledgeGraph
 from radrl.report.graph_layout import Edge, Node, PairLayout, Side, lay_out
-from radrl.report.page import NOT_CLINICAL, content_hash
+from radrl.report.shell import NOT_CLINICAL, STYLES, content_hash, page_templates, read_static
 
-_COLUMN_X = (0, 146, 370)
+_COLUMN_X = (0, 140, 358)
 _COLUMN_WIDTH = (90, 168, 170)
 _COLUMN_NAMES = ("severity", "finding or device", "place")
-_PANEL_WIDTH, _PANEL_GAP, _MARGIN = 540, 28, 8
+_PANEL_WIDTH, _PANEL_GAP, _MARGIN = 528, 28, 8
 _TOP, _ROW, _BOX = 50, 46, 34
 """px of the drawing's own coordinates: where boxes begin, height of a row, height of a box."""
+_BOW = 46
+"""px that a bow between two findings reaches to their left at most."""
 _CHARACTER = 6.4
 """Width of a letter of the label's type size; the widest fonts in use stay below it."""
 
@@ -66,19 +66,23 @@ class DrawnPair:
 def graph_pair_svg(predicted: KnowledgeGraph, reference: KnowledgeGraph) -> Markup:
     """Both graphs on one grid, the reference on the left: a statement that one side lacks leaves a gap there."""
     layout = lay_out(predicted=predicted, reference=reference)
+    lefts = [_left_edge(side) for side in (layout.reference, layout.predicted)]
+    widths = [_PANEL_WIDTH - left for left in lefts]
     height = _TOP + _ROW * max(*layout.num_rows, 1)
-    width = 2 * _PANEL_WIDTH + _PANEL_GAP + 2 * _MARGIN
-    middle = _MARGIN + _PANEL_WIDTH + _PANEL_GAP / 2
+    width = sum(widths) + _PANEL_GAP + 2 * _MARGIN
+    middle = _MARGIN + widths[0] + _PANEL_GAP / 2
+    second = _MARGIN + widths[0] + _PANEL_GAP
     panels = Markup("").join(
         (
-            _panel(layout.reference, layout, title="Reference", own="missed", x=_MARGIN),
-            _panel(layout.predicted, layout, title="Prediction", own="added", x=_MARGIN + _PANEL_WIDTH + _PANEL_GAP),
+            _panel(layout.reference, layout, title="Reference", own="missed", x=_MARGIN, left=lefts[0]),
+            _panel(layout.predicted, layout, title="Prediction", own="added", x=second, left=lefts[1]),
         )
     )
     divider = Markup('<line class="divider" x1="{0}" x2="{0}" y1="4" y2="{1}"/>').format(middle, height)
-    return Markup('<svg class="graphs" viewBox="0 0 {} {}" role="img" aria-label="{}">{}{}</svg>').format(
-        width, height, _spoken(layout), divider, panels
-    )
+    num_columns = 2 * len(_COLUMN_X) - sum(left > 0 for left in lefts)
+    return Markup(
+        '<svg class="graphs" data-columns="{}" viewBox="0 0 {} {}" role="img" aria-label="{}">{}{}</svg>'
+    ).format(num_columns, width, height, _spoken(layout), divider, panels)
 
 
 def highlight(text: str, graph: KnowledgeGraph, *, side: Side, own: _Role) -> Markup:
@@ -105,23 +109,19 @@ def highlight(text: str, graph: KnowledgeGraph, *, side: Side, own: _Role) -> Ma
 
 def write_graph_page(path: Path, pairs: Sequence[DrawnPair], sources: Mapping[str, str], *, num_all: int) -> Path:
     """Write one HTML file that draws the pairs; it opens from disk with no network and holds no script."""
-    templates = Environment(
-        loader=PackageLoader("radrl.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    static = files("radrl.report").joinpath("static")
-    style = "\n".join(static.joinpath(name).read_text(encoding="utf-8") for name in ("page.css", "graphs.css"))
-    html = templates.get_template("graphs.html.j2").render(
-        disclaimer=NOT_CLINICAL,
-        style=Markup(style),
-        style_hash=content_hash(style),
-        sources=sources,
-        num_all=num_all,
-        pairs=[_shown(pair) for pair in pairs],
-        legend=_legend(),
+    style = read_static(*STYLES)
+    html = (
+        page_templates()
+        .get_template("graphs.html.j2")
+        .render(
+            disclaimer=NOT_CLINICAL,
+            style=Markup(style),
+            style_hash=content_hash(style),
+            sources=sources,
+            num_all=num_all,
+            pairs=[_shown(pair) for pair in pairs],
+            legend=legend(),
+        )
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     # Lone surrogates, which JSON may hold, have no UTF-8 form; a question mark stands for each.
@@ -140,23 +140,32 @@ def _shown(pair: DrawnPair) -> dict[str, object]:
     return {"id": pair.id, "note": pair.note, "svg": svg, "texts": texts}
 
 
-def _panel(side: Side, layout: PairLayout, *, title: str, own: _Role, x: float) -> Markup:
+def _left_edge(side: Side) -> int:
+    """px that a panel leaves out on its left: the column of severities where it has none, but for bows into it."""
+    if any(node.column == 0 for node in side.nodes):
+        return 0
+    has_bow = any(edge.fact.relation == "suggestive_of" for edge in side.edges)
+    return _COLUMN_X[1] - (_BOW if has_bow else 0) - _MARGIN
+
+
+def _panel(side: Side, layout: PairLayout, *, title: str, own: _Role, x: float, left: int) -> Markup:
     centres = [_centre(node, layout) for node in side.nodes]
     edges = [_edge(edge, side, centres, own=own) for edge in side.edges]
     boxes = [_box(node, y, own=own) for node, y in zip(side.nodes, centres, strict=True)]
     heads = [
         Markup('<text class="column" x="{}" y="40">{}</text>').format(start + width / 2, name)
         for start, width, name in zip(_COLUMN_X, _COLUMN_WIDTH, _COLUMN_NAMES, strict=True)
+        if start >= left
     ]
     empty = (
         ""
         if side.nodes
         else Markup('<text class="empty-graph" x="{}" y="{}">states no fact</text>').format(
-            _PANEL_WIDTH / 2, _TOP + _ROW / 2
+            (left + _PANEL_WIDTH) / 2, _TOP + _ROW / 2
         )
     )
-    return Markup('<g transform="translate({} 0)"><text class="side" x="0" y="18">{}</text>{}{}</g>').format(
-        x, title, Markup("").join((*heads, *edges, *boxes)), empty
+    return Markup('<g transform="translate({} 0)"><text class="side" x="{}" y="18">{}</text>{}{}</g>').format(
+        x - left, left, title, Markup("").join((*heads, *edges, *boxes)), empty
     )
 
 
@@ -213,7 +222,7 @@ def _edge(edge: Edge, side: Side, centres: Sequence[float], *, own: _Role) -> Ma
     start, end = centres[edge.head], centres[edge.tail]
     if head.column == tail.column:
         x1 = x2 = _COLUMN_X[head.column]
-        bend = x1 - min(46.0, 18 + abs(end - start) / 8)
+        bend = x1 - min(_BOW, 18 + abs(end - start) / 8)
         arrow = 1
     else:
         is_forward = head.column < tail.column
@@ -244,7 +253,7 @@ def _spoken(layout: PairLayout) -> str:
     return f"Knowledge graphs of reference and prediction. Facts: {facts}"
 
 
-def _legend() -> list[tuple[str, list[tuple[Markup, str]]]]:
+def legend() -> list[tuple[str, list[tuple[Markup, str]]]]:
     """Samples of every kind of box and border, with what they mean."""
     kinds = [
         (_sample(Markup('<g class="node {}">{}</g>').format(kind.value, _shape(kind, 1, 1, 52)), 54), name)

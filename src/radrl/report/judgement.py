@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from radrl.graph.extract import extract
+from radrl.graph.types import KnowledgeGraph
 from radrl.report.facts import Fact, compare_facts
 from radrl.report.rollouts import RolloutRecord
-from radrl.rewards.process import StepVerdict, judge_steps
-from radrl.text import Step, Trace, after_first_sentence, final_answer, parse_trace, think_text
+from radrl.rewards.reasoning import gold_graph, gold_reasoning, reasoning_in
+from radrl.rewards.steps import StepVerdict, judge_steps
+from radrl.text import Step, Trace, final_answer, parse_trace
 
 RIGHT_AT = 1.0
 """Outcome from which an answer counts as right; between 0 and it, as partly right."""
@@ -48,19 +50,35 @@ class JudgedRollout:
     """Why answer and reasoning tell different stories; empty when they do not."""
 
 
-def judge_rollout(record: RolloutRecord) -> JudgedRollout:
-    """Parse, judge and compare one rollout with its reference trace, as the rewards do.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Graphs:
+    """What the reasoning of a rollout claims, and what is true."""
 
-    Both graphs are read from the texts by the rules; gold triplets of the data are not in the file.
+    predicted: KnowledgeGraph
+    reference: KnowledgeGraph
+
+
+def graphs_of(record: RolloutRecord) -> Graphs:
+    """Both graphs as the rewards compare them, read by the rules; the reference's are the data's own where it has some.
+
+    A reward that another extractor reads for may have seen other facts.
     """
+    stated = reasoning_in(record.completion, trace=parse_trace(record.completion), reference=record.reference)
+    return Graphs(
+        predicted=extract(stated),
+        reference=gold_graph(record.attempt.sample, extractor="rules")
+        if record.attempt
+        else extract(gold_reasoning(record.reference)),
+    )
+
+
+def judge_rollout(record: RolloutRecord, graphs: Graphs) -> JudgedRollout:
+    """Parse, judge and compare one rollout with its reference, as the rewards do."""
     trace, reference = parse_trace(record.completion), parse_trace(record.reference)
     verdict = "right" if record.outcome >= RIGHT_AT else "partly" if record.outcome > 0 else "wrong"
     reference_answer = (final_answer(reference) or record.reference).strip()
-    judged = _judged_steps(trace, reference=record.reference)
-    facts = compare_facts(
-        model=extract(_reasoning(trace, record.completion)).triplets,
-        reference=extract(_reasoning(reference, record.reference)).triplets,
-    )
+    judged = _judged_steps(trace, record)
+    facts = compare_facts(model=graphs.predicted.triplets, reference=graphs.reference.triplets)
     answer = [_answer_step(step, mark=verdict, expected=reference_answer) for step in trace.steps[-1:]]
     return JudgedRollout(
         steps=(*judged, *answer),
@@ -72,9 +90,10 @@ def judge_rollout(record: RolloutRecord) -> JudgedRollout:
     )
 
 
-def _judged_steps(trace: Trace, *, reference: str) -> tuple[JudgedStep, ...]:
-    """Every step but the last."""
-    verdicts = judge_steps(trace, reference=reference)
+def _judged_steps(trace: Trace, record: RolloutRecord) -> tuple[JudgedStep, ...]:
+    """Every step but the last, against the options that the question names."""
+    options = record.attempt.sample.options if record.attempt else ()
+    verdicts = judge_steps(trace, reference=record.reference, options=options)
     if not verdicts:
         return tuple(_judged(step, mark="unjudged", note="the reference judges no steps") for step in trace.steps[:-1])
     return tuple(_judged(verdict.step, mark=_mark(verdict), note=_note(verdict)) for verdict in verdicts)
@@ -103,11 +122,6 @@ def _note(verdict: StepVerdict) -> str:
     if verdict.expected is None:
         return "the reference does not judge it"
     return "the reference says yes" if verdict.expected else "the reference says no"
-
-
-def _reasoning(trace: Trace, text: str) -> str:
-    """The thoughts; in a text without tags, what follows the answer in its first sentence."""
-    return think_text(trace) if trace.steps else after_first_sentence(text)
 
 
 def _disagreement(*, is_right: bool, steps: Sequence[JudgedStep], facts: Sequence[Fact]) -> str:

@@ -1,23 +1,20 @@
 """The page: all that the report shows, put into the template. Text of a run is escaped; the script is named by hash."""
 
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from radrl.report.charts import draw_reliability
-from radrl.report.curves import demo_phases, learning_curves, phases, reward_curves
+from radrl.report.curves import demo_phases, extra_curves, gate_curves, learning_curves, phases, reward_curves
 from radrl.report.evaluations import Bin
 from radrl.report.folder import RunFolder
+from radrl.report.graphs import legend
+from radrl.report.payment import payments
 from radrl.report.results import AT_CHANCE, changes, headlines, pair_up, table, tiles, verdict
 from radrl.report.series import stage_starts
+from radrl.report.shell import NOT_CLINICAL, STYLES, content_hash, page_templates, read_static
 from radrl.report.viewer import Viewer
-
-NOT_CLINICAL = "Research software, not for clinical use"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,28 +30,27 @@ class Choice:
 
 def render_page(run: RunFolder, viewer: Viewer, choice: Choice) -> bytes:
     """The whole page in UTF-8."""
-    templates = Environment(
-        loader=PackageLoader("radrl.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    style, script = _static("page.css"), _static("browser.js")
-    html = templates.get_template("report.html.j2").render(
-        disclaimer=NOT_CLINICAL,
-        run=run,
-        title=" / ".join(run.path.resolve().parts[-2:]),
-        style=Markup(style),
-        style_hash=content_hash(style),
-        script=Markup(script),
-        script_hash=content_hash(script),
-        environment=_flatten(run.environment),
-        choice=choice,
-        num_disagreements=sum(bool(shown.judged.disagreement) for shown in viewer.rollouts),
-        data=viewer.to_json() if viewer.rollouts else None,
-        **_results(run),
-        **_training(run),
+    style, script = read_static(*STYLES), read_static("browser.js")
+    html = (
+        page_templates()
+        .get_template("report.html.j2")
+        .render(
+            disclaimer=NOT_CLINICAL,
+            run=run,
+            title=" / ".join(run.path.resolve().parts[-2:]),
+            style=Markup(style),
+            style_hash=content_hash(style),
+            script=Markup(script),
+            script_hash=content_hash(script),
+            environment=_flatten(run.environment),
+            choice=choice,
+            num_disagreements=sum(bool(shown.judged.disagreement) for shown in viewer.rollouts),
+            num_unexplained=sum(shown.record.attempt is None for shown in viewer.rollouts),
+            graph_legend=legend(),
+            data=viewer.to_json() if viewer.rollouts else None,
+            **_results(run),
+            **_training(run),
+        )
     )
     # Lone surrogates, which JSON may hold, have no UTF-8 form; a question mark stands for each.
     return html.encode("utf-8", errors="replace")
@@ -79,23 +75,18 @@ def _results(run: RunFolder) -> dict[str, object]:
 
 def _training(run: RunFolder) -> dict[str, object]:
     """What the template is told of the training steps and of their time."""
+    rewarded = reward_curves(run)
     return {
         "curves": learning_curves(run),
         "has_stages": bool(stage_starts(run.metrics)),
-        "reward_curves": reward_curves(run),
+        "payments": payments(run.settings, run.metrics) if run.settings and rewarded else (),
+        "gate_curves": gate_curves(run),
+        "reward_curves": rewarded,
+        "extra_curves": extra_curves(run),
         "phases": phases(run),
         "demo_phases": demo_phases(run.summary),
         "peak_memory_gb": _peak_memory_gb(run.summary),
     }
-
-
-def _static(name: str) -> str:
-    return files("radrl.report").joinpath("static", name).read_text(encoding="utf-8")
-
-
-def content_hash(text: str) -> str:
-    """How a Content-Security-Policy names an inline script or style: nothing else of its kind takes effect."""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode('utf-8')).digest()).decode('ascii')}'"
 
 
 def _reliability(bins: Sequence[Bin]) -> Markup:

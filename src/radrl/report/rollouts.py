@@ -1,10 +1,15 @@
 """Rollouts of a run as `completions.jsonl` records them: a light index of all, and whole records of the chosen ones."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from radrl.data.completions import read_sample
+from radrl.data.sources import Row
+from radrl.errors import DataError
 from radrl.report.records import Line, read_line_at, read_lines
+from radrl.rewards.api import Attempt
+from radrl.text import parse_trace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +65,10 @@ class RolloutRecord:
     rewards: Mapping[str, float | None]
     outcome: float
     advantage: float | None
+    failures: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Reward -> why it gave no score."""
+    attempt: Attempt | None = None
+    """The rollout as a reward sees it; None where the line says too little of its question to score it again."""
 
 
 def index_rollouts(path: Path) -> list[RolloutEntry]:
@@ -106,6 +115,8 @@ def _record(line: Line) -> RolloutRecord:
         rewards=_rewards(line),
         outcome=line.number_of("outcome"),
         advantage=None if line.fields.get("advantage") is None else line.number_of("advantage"),
+        failures=_failures(line),
+        attempt=_attempt(line),
     )
 
 
@@ -119,6 +130,31 @@ def _rewards(line: Line) -> dict[str, float | None]:
             raise line.wrong(f"rewards.{name}", part, "a number or null")
         parts[name] = part
     return parts
+
+
+def _failures(line: Line) -> dict[str, str]:
+    value = line.fields.get("failures") or {}
+    if not isinstance(value, dict):
+        raise line.wrong("failures", value, "an object of reward names and reasons")
+    return {name: str(reason) for name, reason in value.items()}
+
+
+def _attempt(line: Line) -> Attempt | None:
+    """None for a line that `radrl score` would refuse: it can be shown all the same, and the page counts such lines."""
+    try:
+        sample = read_sample(Row(fields=line.fields, file=line.path, line=line.number))
+    except DataError:
+        return None
+    text, num_tokens = line.text("completion"), len(line.list_of("completion_ids"))
+    limit = line.fields.get("max_tokens")
+    return Attempt(
+        sample=sample,
+        text=text,
+        trace=parse_trace(text),
+        num_tokens=num_tokens,
+        max_tokens=limit if isinstance(limit, int) else num_tokens,
+        is_cut=line.text("stop", default="") == "length",
+    )
 
 
 def _tokens(line: Line, *, completion: str) -> tuple[tuple[str, ...], tuple[float, ...]]:

@@ -1,17 +1,25 @@
 """The data of the rollout browser, as the page's script reads it."""
 
+import base64
+import gzip
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from markupsafe import Markup
 
+from radrl.config.schema import RewardConfig
+from radrl.report.evidence import Reasons, find_reasons
+from radrl.report.graphs import graph_pair_svg
 from radrl.report.images import Thumbnail, make_thumbnail
-from radrl.report.judgement import JudgedRollout, judge_rollout
+from radrl.report.judgement import Graphs, JudgedRollout, graphs_of, judge_rollout
 from radrl.report.labels import kind_label, reward_label
 from radrl.report.rollouts import RolloutRecord
+
+MAX_NODES = 25
+"""Names that a drawing of one graph holds at most; a list is clearer for more."""
 
 _UNSAFE = re.compile("[<>&\u2028\u2029]")
 
@@ -24,6 +32,10 @@ class ShownRollout:
     judged: JudgedRollout
     mean_part: float
     """Mean of the reward parts: orders rollouts of the same outcome."""
+    drawing: Markup
+    """Both knowledge graphs as SVG; empty where there is nothing to draw, or too much."""
+    reasons: tuple[Reasons, ...]
+    """What the rewards judged in its text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,10 +45,12 @@ class Viewer:
     rollouts: tuple[ShownRollout, ...]
     thumbnails: Mapping[str, Thumbnail | None]
     """By path as recorded; None where the file could not be read."""
+    terms: Mapping[str, Sequence[RewardConfig]]
+    """Stage -> its reward terms; empty where the configuration is not known."""
 
     def first(self, num: int) -> "Viewer":
         """The `num` most wanted rollouts."""
-        return Viewer(rollouts=self.rollouts[:num], thumbnails=self.thumbnails)
+        return replace(self, rollouts=self.rollouts[:num])
 
     def to_json(self) -> Markup:
         """Rollouts in order of the run, each picture once, as JSON that cannot end a script element."""
@@ -44,12 +58,20 @@ class Viewer:
         pictures = [self.thumbnails[path] for shown in ordered for path in shown.record.images]
         kinds = {shown.record.kind for shown in ordered}
         rewards = {name for shown in ordered for name in shown.record.rewards}
+        registered = {term.key: term.name for terms in self.terms.values() for term in terms}
+        drawings = sorted({str(shown.drawing) for shown in ordered})
         return embed_json(
             {
-                "rollouts": [self._describe(shown) for shown in ordered],
+                "rollouts": [
+                    {**self._describe(shown), "drawing": drawings.index(str(shown.drawing))} for shown in ordered
+                ],
+                "drawings": compress_json(drawings),
+                "weights": {stage: {term.key: term.weight for term in terms} for stage, terms in self.terms.items()},
                 "images": {picture.key: picture.uri for picture in pictures if picture},
                 "kinds": {kind: kind_label(kind) for kind in sorted(kinds)},
-                "rewards": {name: reward_label(name).title for name in sorted(rewards)},
+                "rewards": {
+                    name: reward_label(name, registered=registered.get(name, "")).title for name in sorted(rewards)
+                },
             }
         )
 
@@ -71,6 +93,15 @@ class Viewer:
             "outcome": record.outcome,
             "mean_part": shown.mean_part,
             "advantage": record.advantage,
+            "failures": dict(record.failures),
+            "reasons": [
+                {
+                    "reward": reasons.reward,
+                    "today": reasons.value_today,
+                    "spans": [[span.start, span.end, span.verdict, span.note] for span in reasons.spans],
+                }
+                for reasons in shown.reasons
+            ],
             "images": [self._image(path) for path in record.images],
         }
 
@@ -79,15 +110,16 @@ class Viewer:
         return {"path": Path(path).name, "key": thumbnail.key if thumbnail else None}
 
 
-def make_viewer(records: Sequence[RolloutRecord], *, run: Path) -> Viewer:
-    """Judge the rollouts and load their pictures; paths that are not absolute start at the run folder."""
+def make_viewer(records: Sequence[RolloutRecord], *, run: Path, terms: Mapping[str, Sequence[RewardConfig]]) -> Viewer:
+    """Judge the rollouts and load their pictures; paths that are not absolute start at the run folder.
+
+    `terms` are the reward terms of every stage.
+    """
     paths = {path for record in records for path in record.images}
     return Viewer(
-        rollouts=tuple(
-            ShownRollout(record=record, judged=judge_rollout(record), mean_part=_mean_part(record))
-            for record in records
-        ),
+        rollouts=tuple(_show(record, terms.get(record.stage, ())) for record in records),
         thumbnails={path: make_thumbnail(run / path) for path in sorted(paths)},
+        terms=terms,
     )
 
 
@@ -99,6 +131,34 @@ def embed_json(value: Mapping[str, object]) -> Markup:
     """
     text = json.dumps(value, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
     return Markup(_UNSAFE.sub(lambda match: f"\\u{ord(match.group()):04x}", text))
+
+
+def compress_json(value: object) -> str:
+    """JSON, gzipped, in base64: drawings share nearly all their text, so this is a fortieth of it.
+
+    >>> gzip.decompress(base64.b64decode(compress_json(["<svg>"])))
+    b'["<svg>"]'
+    """
+    text = json.dumps(value, ensure_ascii=True, separators=(",", ":"))
+    return base64.b64encode(gzip.compress(text.encode("ascii"), mtime=0)).decode("ascii")
+
+
+def _show(record: RolloutRecord, terms: Sequence[RewardConfig]) -> ShownRollout:
+    graphs = graphs_of(record)
+    return ShownRollout(
+        record=record,
+        judged=judge_rollout(record, graphs),
+        mean_part=_mean_part(record),
+        drawing=_draw(graphs),
+        reasons=find_reasons(record, terms),
+    )
+
+
+def _draw(graphs: Graphs) -> Markup:
+    nums = [len({name for name, _ in graph.canonical_entities}) for graph in (graphs.predicted, graphs.reference)]
+    if max(nums) > MAX_NODES or not any(nums):
+        return Markup()
+    return graph_pair_svg(graphs.predicted, graphs.reference)
 
 
 def _mean_part(record: RolloutRecord) -> float:

@@ -16,6 +16,27 @@ HOSTILE = (
 """Completions that would do something if any of them reached the page as markup."""
 
 FINDINGS = ("left pleural effusion", "right pneumothorax", "cardiomegaly")
+CONFIG = """
+rewards:
+  - {name: format, weight: 0.1}
+  - {name: answer_f1, outcome: true}
+  - {name: step_correctness, weight: 0.5, gate: [ema, per_sample]}
+  - {name: graph_f1, weight: 0.2, kwargs: {mode: triplets}}
+curriculum:
+  stages:
+    - name: closed
+      steps: 40
+      data: {pass_rate: {n: 4}}
+      advance: {outcome_at_least: 0.8, validations: 2}
+    - {name: open, steps: 6}
+trainer:
+  seed: 1
+  project_name: <b>phantom</b>
+"""
+
+LATE = "TimeoutError: no score within 30 s; its worker was stopped"
+"""Why `graph_f1` gave the last rollout of every question no score."""
+
 KINDS = {"presence": "closed", "closed": "closed", "open": "open"}
 
 
@@ -37,7 +58,7 @@ def write_run(folder: Path, *, num_steps: int = 6, group_size: int = 4, hostile:
         }
     write_jsonl(folder / "completions.jsonl", records)
     write_jsonl(folder / "metrics.jsonl", [step_metrics(step, num_steps, draw) for step in range(1, num_steps + 1)])
-    (folder / "config.yaml").write_text("trainer:\n  seed: 1\n  project_name: <b>phantom</b>\n", encoding="utf-8")
+    (folder / "config.yaml").write_text(CONFIG, encoding="utf-8")
     (folder / "command.txt").write_text("radrl train config=examples/phantom_grpo.yaml\n", encoding="utf-8")
     write_json(folder / "environment.json", {"python": "3.12", "packages": {"torch": "2.13"}, "gpus": []})
     write_evaluation(folder / "evaluation" / "sft", accuracy=0.30, seed=1)
@@ -117,6 +138,7 @@ def rollout_record(
             "step_correctness": right,
             "graph_f1": None if index == 3 else right,
         },
+        "failures": {"graph_f1": LATE} if index == 3 else {},
         "outcome": outcome,
         "advantage": outcome - 0.5,
     }
@@ -147,10 +169,23 @@ def step_metrics(step: int, num_steps: int, draw: random.Random) -> dict[str, ob
         "actor/kl_loss": 0.002 * step,
         "actor/grad_norm": 0.8 + draw.random(),
         "actor/pg_loss": draw.gauss(0, 0.02),
+        "reward/format/mean": 1.0,
+        "reward/step_correctness/mean": 0.6 + 0.2 * step / num_steps,
+        "reward/step_correctness/gate_mean": 0.5 if step % 2 else 0.0,
+        "reward/step_correctness/abstained_frac": 0.0,
+        "reward/graph_f1/abstained_frac": 0.0,
+        "reward/graph_f1/failed_frac": 0.25,
+        "reward/graph_f1/timeout_frac": 0.25 if step % 2 else 0.0,
+        "reward/graph_f1/gate_mean": 1.0,
+        "gate/open": float(step % 2),
+        "gate/average": 0.3 + 0.3 * step / num_steps,
         "timing_s/step": 2.0,
         "timing_s/gen": 0.9,
         "timing_s/update_actor": 1.0,
     }
+    if step == 1:
+        metrics |= {"pass_rate/mean": 0.4, "pass_rate/num_kept": 24, "pass_rate/num_too_hard": 6}
+        metrics |= {"pass_rate/num_too_easy": 2}
     return metrics | ({"val/reward_score": 0.3 + 0.3 * step / num_steps} if step % 3 == 0 else {})
 
 

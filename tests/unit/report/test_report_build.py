@@ -1,3 +1,5 @@
+import base64
+import gzip
 import json
 import re
 from pathlib import Path
@@ -159,3 +161,50 @@ def test_a_missing_radiograph_is_said_to_be_missing(tmp_path: Path) -> None:
     keys = {image["path"]: image["key"] for rollout in data["rollouts"] for image in rollout["images"]}
     assert keys["film0.png"] is None
     assert keys["film1.png"] in data["images"]
+
+
+def test_the_drawings_of_facts_are_packed_to_a_small_part_of_their_size(tmp_path: Path) -> None:
+    data = data_of(page_of(write_run(tmp_path / "run")))
+    drawings = json.loads(gzip.decompress(base64.b64decode(data["drawings"])))
+    assert all(drawings[rollout["drawing"]].startswith("<svg") for rollout in data["rollouts"])
+    assert len(data["drawings"]) < 0.1 * sum(map(len, drawings))
+
+
+def test_two_builds_of_one_run_are_the_same_page(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    assert page_of(run) == page_of(run)
+
+
+def test_a_graph_of_too_many_names_is_listed_and_not_drawn(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", num_steps=1, group_size=1)
+    facts = [[f"finding {n}", "located_at", f"place {n}", "present"] for n in range(13)]
+    records = [json.loads(line) for line in (run / "completions.jsonl").read_text(encoding="utf-8").splitlines()]
+    write_jsonl(run / "completions.jsonl", [records[0] | {"triplets": facts}, records[1] | {"triplets": facts[:12]}])
+    data = data_of(page_of(run))
+    drawings = json.loads(gzip.decompress(base64.b64decode(data["drawings"])))
+    many, few = data["rollouts"]
+    assert len(many["facts"]) >= 13
+    assert drawings[many["drawing"]] == ""
+    assert drawings[few["drawing"]].startswith("<svg")
+
+
+def test_every_reward_has_weight_gate_and_stage_beside_its_name(tmp_path: Path) -> None:
+    page = page_of(write_run(tmp_path / "run"))
+    assert "only when this step is as good as the moving average, and this answer is right" in page
+    assert "Steps 1 to 3 of 40 planned: it ended early by its rule." in page
+    assert "Set: mode triplets." in page
+    assert "Open in 50% of the steps" in page
+    assert "Answers without a score: it was too slow on 12%, failed on 12%" in page
+
+
+def test_every_chart_over_steps_names_the_stages(tmp_path: Path) -> None:
+    page = page_of(write_run(tmp_path / "run"))
+    charts = [chart for chart in re.findall(r'<svg class="chart".*?</svg>', page, re.S) if "polyline" in chart]
+    assert len(charts) > 8
+    assert all(">1 closed<" in chart and ">2 open<" in chart for chart in charts)
+
+
+def test_a_configuration_of_another_version_costs_the_weights_and_not_the_report(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    (run / "config.yaml").write_text("trainer: {no_such_key: 1}\n", encoding="utf-8")
+    assert "so the weights of the parts are not shown" in page_of(run)

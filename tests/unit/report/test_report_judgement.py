@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from radrl.report.facts import compare_facts
-from radrl.report.judgement import judge_rollout
+from radrl.report.judgement import JudgedRollout, graphs_of, judge_rollout
 from radrl.report.rollouts import RolloutRecord
 from radrl.types import Triplet
 
@@ -31,15 +31,19 @@ RECORD = RolloutRecord(
 )
 
 
+def judge(record: RolloutRecord) -> JudgedRollout:
+    return judge_rollout(record, graphs_of(record))
+
+
 def test_a_gold_rollout_has_every_step_right_and_every_fact_agreed() -> None:
-    judged = judge_rollout(RECORD)
+    judged = judge(RECORD)
     assert [step.mark for step in judged.steps] == ["right", "right"]
     assert {fact.status for fact in judged.facts} == {"agreed"}
     assert (judged.answer, judged.reference_answer, judged.verdict, judged.disagreement) == ("yes", "yes", "right", "")
 
 
 def test_a_step_against_the_reference_is_wrong_and_says_what_the_reference_says() -> None:
-    judged = judge_rollout(replace(RECORD, completion=NO_EFFUSION + NO, outcome=0.0))
+    judged = judge(replace(RECORD, completion=NO_EFFUSION + NO, outcome=0.0))
     assert [(step.mark, step.note) for step in judged.steps] == [
         ("wrong", "the reference says yes"),
         ("wrong", "final answer; the reference says yes"),
@@ -47,7 +51,7 @@ def test_a_step_against_the_reference_is_wrong_and_says_what_the_reference_says(
 
 
 def test_an_unreadable_step_is_marked_so() -> None:
-    judged = judge_rollout(replace(RECORD, completion="<think>hm</think><answer>perhaps</answer>" + YES))
+    judged = judge(replace(RECORD, completion="<think>hm</think><answer>perhaps</answer>" + YES))
     assert judged.steps[0].mark == "unreadable"
 
 
@@ -64,12 +68,12 @@ def test_an_unreadable_step_is_marked_so() -> None:
 def test_answer_and_reasoning_disagree_when_only_one_of_them_is_right(
     completion: str, outcome: float, said: str
 ) -> None:
-    assert judge_rollout(replace(RECORD, completion=completion, outcome=outcome)).disagreement == said
+    assert judge(replace(RECORD, completion=completion, outcome=outcome)).disagreement == said
 
 
 @pytest.mark.parametrize(("outcome", "verdict"), [(1.0, "right"), (0.5, "partly"), (0.0, "wrong")])
 def test_the_verdict_on_the_answer_follows_its_outcome(outcome: float, verdict: str) -> None:
-    assert judge_rollout(replace(RECORD, outcome=outcome)).verdict == verdict
+    assert judge(replace(RECORD, outcome=outcome)).verdict == verdict
 
 
 def test_facts_are_contradicted_missing_extra_or_agreed_with_denials_last_of_each() -> None:

@@ -1,6 +1,8 @@
 import base64
 import io
 import math
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +10,13 @@ import pytest
 from made_up_run import write_image
 from PIL import Image
 
-from radrl.report.charts import LineChart, Share, draw_lines, draw_track
+from radrl.report.charts import Layer, LineChart, Share, draw_lines, draw_strip, draw_track
 from radrl.report.images import make_thumbnail
+from radrl.report.labels import Label, reward_label
 from radrl.report.rollouts import RolloutEntry
 from radrl.report.selection import choose_rollouts
 from radrl.report.series import Point, StageStart, StepMetrics, rollout_points, smooth, stage_starts, thin
+from radrl.report.strips import reward_strips
 
 
 def entry(number: int, *, step: int = 1, id: str = "q", kind: str = "open", outcome: float = 0.0) -> RolloutEntry:  # noqa: A002
@@ -131,3 +135,58 @@ def decoded(path: Path) -> Image.Image:
     thumbnail = make_thumbnail(path)
     assert thumbnail is not None
     return Image.open(io.BytesIO(base64.b64decode(thumbnail.uri.split(",")[1])))
+
+
+def test_strips_say_how_often_a_reward_was_silent_slow_or_held_back() -> None:
+    def step(number: int, **values: float) -> StepMetrics:
+        return StepMetrics(step=number, stage="", values={f"reward/r/{name}": value for name, value in values.items()})
+
+    steps = [
+        step(1, abstained_frac=0.5, failed_frac=0.25, timeout_frac=0.25, gate_mean=1.0),
+        step(2, abstained_frac=0.0, failed_frac=0.25, timeout_frac=0.0, gate_mean=0.0),
+    ]
+    silent, gated = reward_strips(steps, "reward/r/mean", span=(1, 2))
+    assert silent.reading == (
+        "Answers without a score: it was too slow on 12%, failed on 12%, had nothing to say on 25%"
+    )
+    assert gated.reading == "Counted on 50% of the answers; its gate held back the rest"
+    assert reward_strips([step(1, abstained_frac=0.0, gate_mean=1.0)], "reward/r/mean", span=(1, 2)) == ()
+
+
+def test_the_layers_of_a_strip_stand_on_each_other_and_fill_no_more_than_the_band() -> None:
+    points = (Point(x=1, y=0.5), Point(x=2, y=0.5))
+    drawing = draw_strip(
+        [Layer(style="late", points=points), Layer(style="failed", points=points)], span=(1, 2), label=""
+    )
+    assert re.findall(r'class="(?:late|failed)" x="[^"]+" y="([^"]+)" width="[^"]+" height="([^"]+)"', drawing) == [
+        ("9.0", "8.0"),
+        ("9.0", "8.0"),
+        ("1.0", "8.0"),
+        ("1.0", "8.0"),
+    ]
+
+
+def test_a_stage_shows_as_much_of_its_name_as_fits_and_all_of_it_on_pointing() -> None:
+    chart = LineChart(
+        title="x",
+        points=(Point(x=40, y=0.5),),
+        stages=tuple(StageStart(step=step, stage=f"a rather long name {step}") for step in (1, 2, 90)),
+        span=(1, 100),
+    )
+    drawing = draw_lines(chart)
+    names = re.findall(r'class="stage-name"[^>]*>([^<]*)<', drawing)
+    assert names == ["", "2 a rather long name 2", "3 a r\u2026"]
+    assert drawing.count("<title>a rather long name") == 3
+
+
+def test_charts_of_one_run_share_their_axis_whatever_their_points() -> None:
+    drawing = draw_lines(LineChart(title="x", points=(Point(x=50, y=0.5), Point(x=100, y=0.5)), span=(0, 100)))
+    assert 'points="194.0,' in drawing
+
+
+def test_a_reward_is_described_by_hand_by_its_documentation_or_by_its_name() -> None:
+    assert reward_label("format").title == "Form of the answer"
+    assert reward_label("mine", registered="format") == replace(reward_label("format"), title="Mine")
+    assert reward_label("math").note.startswith("0.1 for the form")
+    assert reward_label("of_a_user") == Label(title="Of a user")
+    assert reward_label("math/accuracy") == Label(title="Math: accuracy", note="Reported, never paid.")

@@ -4,13 +4,24 @@
   const data = JSON.parse(document.getElementById("rollouts").textContent);
   const find = (id) => document.getElementById(id);
   const controls = { show: find("show"), stage: find("stage"), kind: find("kind"), search: find("search") };
-  const state = { shown: [], at: 0 };
+  const state = { shown: [], at: 0, lens: "" };
+  const drawings = unpack(data.drawings);
 
   const OUTCOME = { right: "\u2713", partly: "\u25D1", wrong: "\u2717" };
   const OUTCOME_WORDS = { right: "answer right", partly: "answer partly right", wrong: "answer wrong" };
   const VERDICT = { right: "\u2713 right", partly: "\u25D1 partly right", wrong: "\u2717 wrong", unreadable: "? unreadable", unjudged: "\u2013 not judged" };
   const FACT = { agreed: "\u2713 agrees", contradicted: "\u2260 contradicts", missing: "\u2212 not stated", extra: "+ only the model" };
   const RELATION = { located_at: "at", suggestive_of: "suggests", modify: "describes" };
+
+  const SPAN = { right: "\u2713 right", wrong: "\u2717 wrong", unreadable: "? unreadable" };
+  const WORST = ["right", "unreadable", "wrong"];
+  const WIDE = 0.6; // A span over more of the text than this is about the text as a whole: it is listed, not marked.
+
+  async function unpack(text) {
+    const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+    return JSON.parse(await new Response(stream).text());
+  }
 
   function make(tag, { text, name, ...attributes } = {}, children = []) {
     const element = document.createElement(tag);
@@ -40,6 +51,7 @@
     if (show === "worst") found = found.sort(byQuality).slice(0, quarter);
     if (show === "best") found = found.sort((a, b) => byQuality(b, a)).slice(0, quarter);
     if (show === "disagreements") found = found.filter((rollout) => rollout.disagreement);
+    if (show === "failures") found = found.filter((rollout) => Object.keys(rollout.failures).length);
     if (show in OUTCOME) found = found.filter((rollout) => rollout.verdict === show);
     return found;
   }
@@ -81,8 +93,8 @@
         make("p", { name: "question", text: rollout.question }), answers(rollout),
       ])]),
       heading("Reasoning, step by step"), steps(rollout),
-      heading("Facts stated in the reasoning, beside the reference's"), facts(rollout),
-      heading("As the model wrote it"), ...tokens(rollout),
+      heading("Facts stated in the reasoning, beside the reference's"), ...graphs(rollout),
+      heading("As the model wrote it"), written(rollout),
       heading("What it was rewarded for"), rewards(rollout),
     ];
   }
@@ -93,6 +105,8 @@
     words.push([`step ${rollout.step}`, ""], [data.kinds[rollout.kind] || rollout.kind, ""]);
     if (rollout.stage) words.push([`stage: ${rollout.stage}`, ""]);
     words.push([`question ${rollout.id}, sample ${rollout.index}`, ""]);
+    const failed = Object.keys(rollout.failures).length;
+    if (failed) words.push([`\u26A0 ${failed} ${failed === 1 ? "reward" : "rewards"} without a score, see below`, "wrong"]);
     if (rollout.stop === "length") words.push(["cut off at the length limit", "wrong"]);
     return make("div", { name: "chips" }, words.map(([text, style]) => make("span", { name: `chip ${style}`, text })));
   }
@@ -122,14 +136,91 @@
     return table("steps", ["", "Reasoning", "Judgement", "Against the reference"], rows);
   }
 
+  function graphs(rollout) {
+    if (!rollout.facts.length) return [make("p", { name: "missing", text: "No fact was found in either text." })];
+    const list = make("details", {}, [make("summary", { text: `The same as a list (${rollout.facts.length})` }), facts(rollout)]);
+    const box = make("div", { name: "scroll drawing", tabindex: "0", role: "region", "aria-label": "Drawing of the facts" });
+    drawings.then((all) => {
+      if (!all[rollout.drawing]) return instead(box, list, "Too many facts to draw legibly: they are listed below.");
+      box.replaceChildren(document.importNode(new DOMParser().parseFromString(all[rollout.drawing], "text/html").querySelector("svg"), true));
+    }).catch(() => instead(box, list, "This browser cannot unpack the drawing: the facts are listed below."));
+    return [box, list];
+  }
+
+  function instead(box, list, words) {
+    box.replaceChildren(make("p", { name: "missing", text: words }));
+    list.open = true;
+  }
+
   function facts(rollout) {
-    if (!rollout.facts.length) return make("p", { name: "missing", text: "No fact was found in either text." });
     const rows = rollout.facts.map((fact) => make("tr", { name: fact.status === "missing" ? "missing-fact" : fact.status }, [
       make("td", { text: `${fact.head} ${RELATION[fact.relation] || fact.relation} ${fact.tail}` }),
       make("td", { text: fact.model || "\u2013" }), make("td", { text: fact.reference || "\u2013" }),
       make("td", { name: "small", text: FACT[fact.status] }),
     ]));
     return table("facts", ["Fact", "Model", "Reference", ""], rows);
+  }
+
+  function written(rollout) {
+    const found = rollout.reasons.find((reasons) => reasons.reward === state.lens);
+    const box = make("div", { name: "written" });
+    const lens = (key, text, current) => {
+      const button = make("button", { type: "button", text, "aria-pressed": String(current), "data-lens": key });
+      button.addEventListener("click", () => {
+        state.lens = key;
+        const fresh = written(rollout);
+        box.replaceWith(fresh);
+        fresh.querySelector("[aria-pressed=true]").focus();
+      });
+      return button;
+    };
+    const buttons = rollout.reasons.map((reasons) => lens(reasons.reward, `${title(reasons.reward)} ${tally(reasons)}`, reasons === found));
+    if (buttons.length) box.append(make("div", { name: "lenses", role: "group", "aria-label": "What to mark in the text" }, [
+      make("span", { name: "small soft", text: "Mark" }), lens("", "how sure it was", !found), ...buttons]));
+    box.append(...(found ? explained(rollout, found) : tokens(rollout)));
+    return box;
+  }
+
+  function title(reward) { return data.rewards[reward] || reward; }
+
+  function tally(reasons) {
+    if (reasons.today !== null) return "(changed since)";
+    const count = (verdict) => reasons.spans.filter((span) => span[2] === verdict).length;
+    return Object.keys(SPAN).filter(count).map((verdict) => `${SPAN[verdict][0]}${count(verdict)}`).join(" ");
+  }
+
+  function explained(rollout, reasons) {
+    if (reasons.today !== null) {
+      return [make("p", { name: "missing", text: `Recorded was ${rollout.rewards[reasons.reward].toFixed(3)}, but this reward gives ` +
+        `${reasons.today.toFixed(3)} now: its rules or its settings have changed since, so its reasons are not shown.` }),
+      make("div", { name: "tokens", tabindex: "0", text: rollout.completion })];
+    }
+    const text = Array.from(rollout.completion); // spans count characters, not UTF-16 units
+    const marked = reasons.spans.map(([start, end, verdict, note], at) => ({ start, end, verdict, note, number: at + 1 }));
+    const narrow = marked.filter((span) => span.end > span.start && span.end - span.start <= WIDE * text.length);
+    const quote = (span) => narrow.includes(span) ? `\u201C${untagged(text.slice(span.start, span.end).join(""))}\u201D` : "The text as a whole";
+    const items = marked.map((span) => make("li", {}, [
+      make("span", { name: `mark-${span.verdict}`, text: SPAN[span.verdict] }), ` ${quote(span)}${span.note ? `: ${inWords(span.note)}` : ""}`,
+    ]));
+    return [make("p", { name: "small soft", text: "Numbers in the text are those of the list under it." }),
+      make("div", { name: "tokens", tabindex: "0" }, marks(text, narrow)), make("ol", { name: "reasons" }, items)];
+  }
+
+  function untagged(text) { return text.replace(/<\/?(think|answer)>/g, " ").replace(/\s+/g, " ").trim(); }
+
+  function inWords(note) { return note.replace(/\b(located_at|suggestive_of|modify)\b/g, (name) => RELATION[name]); }
+
+  function marks(text, spans) {
+    const cuts = [...new Set([0, text.length, ...spans.flatMap((span) => [span.start, span.end])])].sort((a, b) => a - b);
+    return cuts.slice(0, -1).flatMap((start, at) => {
+      const end = cuts[at + 1];
+      const over = spans.filter((span) => span.start <= start && span.end >= end);
+      const piece = text.slice(start, end).join("");
+      if (!over.length) return [piece];
+      const verdict = over.map((span) => span.verdict).sort((a, b) => WORST.indexOf(b) - WORST.indexOf(a))[0];
+      const begun = over.filter((span) => span.start === start).map((span) => make("sup", { text: String(span.number) }));
+      return [...begun, make("mark", { name: `judged ${verdict}`, text: piece, title: over.map((span) => inWords(span.note) || SPAN[span.verdict]).join("; ") })];
+    });
   }
 
   function tokens(rollout) {
@@ -152,15 +243,22 @@
   }
 
   function rewards(rollout) {
+    const weights = data.weights[rollout.stage];
     const rows = Object.entries(rollout.rewards).map(([name, value]) => make("tr", {}, [
-      make("td", {}, [make("div", { text: data.rewards[name] || name }), make("div", { name: "key", text: name })]),
-      make("td", { text: value === null ? "abstained" : value.toFixed(3) }),
+      make("td", {}, [make("div", { text: title(name) }), make("div", { name: "key", text: name }), ...why(rollout, name, value)]),
+      ...(weights ? [make("td", { text: name in weights ? String(weights[name]) : "not paid" })] : []),
+      make("td", { text: value === null ? "no score" : value.toFixed(3) }),
     ]));
     const advantage = rollout.advantage === null ? "not recorded" : (rollout.advantage > 0 ? "+" : "") + rollout.advantage.toFixed(3);
     rows.push(make("tr", {}, [make("td", {}, [
       make("div", { text: "Advantage: better (+) or worse (\u2212) than the other answers to the same question" }),
-      make("div", { name: "key", text: "advantage" })]), make("td", { text: advantage })]));
-    return table("parts", ["Part", "Value"], rows);
+      make("div", { name: "key", text: "advantage" })]), ...(weights ? [make("td")] : []), make("td", { text: advantage })]));
+    return table("parts", ["Part", ...(weights ? ["Weight"] : []), "Value"], rows);
+  }
+
+  function why(rollout, name, value) {
+    if (rollout.failures[name]) return [make("div", { name: "small failure", text: rollout.failures[name] })];
+    return value === null ? [make("div", { name: "small soft", text: "had nothing to say about this answer" })] : [];
   }
 
   function table(name, titles, rows) {
