@@ -265,6 +265,8 @@ def completion_record(rollout: Rollout, *, index: int, advantage: float, step: i
         "temperature": completion.temperature,
         "rewards": dict(reward.parts),
         "outcome": reward.outcome,
+        "total": reward.total,
         "advantage": advantage,
+        **({"failures": dict(reward.failures)} if reward.failures else {}),
         **scoring_fields(sample),
     }

@@ -115,7 +115,7 @@ def test_row_78_one_record_a_completion_with_tokens_and_logprobs_aligned(tmp_pat
     assert set(first) == {
         *("step", "stage", "id", "index", "kind", "patient_id", "prompt", "images", "answer", "completion"),
         *("completion_ids", "raw_completion_tokens", "per_token_logps", "stop", "policy_version", "temperature"),
-        *("rewards", "outcome", "advantage"),
+        *("rewards", "outcome", "total", "advantage"),
         # What scoring it again takes beyond that.
         *("group", "max_tokens", "answer_kind", "answer_set", "options"),
     }
