@@ -14,7 +14,7 @@ NAMED_BY_THE_SPEC = {
     "knowledge graphs": "radrl.graph.extract",
     "checkpoints": "radrl.run",
 }
-REACHED_BY_COMMANDS = {"radrl.exits", "radrl.configure", "radrl.demo", "radrl.sft", "radrl.train"}
+REACHED_BY_COMMANDS = {f"radrl.{name}" for name in ("configure", "demo", "exits", "graph_compare", "sft", "train")}
 """What only the command line reaches, and the tests through it."""
 
 

@@ -6,8 +6,8 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from radrl.errors import DataError
-from radrl.graph.lexicon.cues import SEVERITIES
-from radrl.graph.lexicon.findings import FINDINGS, NO_FINDING, SUPPORT_DEVICES
+from radrl.graph.lexicon.cues import COURSES, SEVERITIES
+from radrl.graph.lexicon.findings import FINDINGS, NO_FINDING, SUPPORT_DEVICES, term
 from radrl.types import Triplet
 
 Certainty = Literal["present", "absent", "uncertain"]
@@ -24,8 +24,11 @@ class EntityType(StrEnum):
     ANATOMY = "anatomy"
     DISORDER = "disorder"
     DEVICE = "device"
+    PROCEDURE = "procedure"
     CONCEPT = "concept"
-    """Severity and course words; sides and zones belong to the anatomy they name."""
+    """Severity, course and shape words; sides and zones belong to the anatomy they name."""
+    SIZE = "size"
+    """Number and unit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +48,8 @@ class Entity:
     end: int | None
     type: EntityType
     canonical: str
-    """Name in the lexicon: "pleural effusion", "left lower zone", "moderate", "new"."""
+    """The mention's own name in the lexicon: "granuloma", "left lower zone", "moderate". In triplets and labels it goes
+    by the name it counts as there: "lung lesion"."""
     certainty: Certainty
 
 
@@ -169,12 +173,11 @@ def label(claims: Iterable[tuple[str, Certainty]]) -> dict[str, Certainty | None
     Present outweighs uncertain, which outweighs absent. `no finding` is present when something was denied and nothing
     but devices was asserted or suspected, absent when something was, and None when the text speaks of no finding.
     """
-    said: dict[str, set[Certainty]] = {}
+    said: dict[str, Certainty] = {}
     for finding, certainty in claims:
-        said.setdefault(finding, set()).add(certainty)
-    labels: dict[str, Certainty | None] = {
-        name: next((c for c in CERTAINTIES if c in said.get(name, ())), None) for name in FINDINGS
-    }
+        if finding not in said or CERTAINTIES.index(certainty) < CERTAINTIES.index(said[finding]):
+            said[finding] = certainty
+    labels: dict[str, Certainty | None] = {name: said.get(name) for name in FINDINGS}
     disorders = [value for name, value in labels.items() if name not in (NO_FINDING, SUPPORT_DEVICES)]
     if any(value in ("present", "uncertain") for value in disorders):
         labels[NO_FINDING] = "absent"
@@ -184,12 +187,11 @@ def label(claims: Iterable[tuple[str, Certainty]]) -> dict[str, Certainty | None
 
 
 def entity_type(canonical: str) -> EntityType:
-    """Type of a canonical name: finding, device, concept, or else anatomy."""
-    if canonical == SUPPORT_DEVICES:
-        return EntityType.DEVICE
-    if canonical in FINDINGS:
-        return EntityType.DISORDER
-    return EntityType.CONCEPT if canonical in SEVERITIES else EntityType.ANATOMY
+    """Type of a canonical name: disorder, device or procedure of the lexicon, severity or course, or else anatomy."""
+    known = term(canonical)
+    if known is not None:
+        return EntityType(known.kind)
+    return EntityType.CONCEPT if canonical in SEVERITIES or canonical in COURSES else EntityType.ANATOMY
 
 
 def _claims(facts: Iterable[Triplet]) -> list[tuple[str, Certainty]]:

@@ -84,9 +84,10 @@ def test_findings_beyond_the_fourteen_labels_count_too():
 
 
 def test_no_finding_is_neither_claimed_nor_contradicted():
+    # "Normal." denies the effusion: that is the one contradiction.
     found = rates("Normal.", "Left effusion.")
     assert found.hallucination == Share(part=0, whole=0)
-    assert found.contradiction == Share(part=0, whole=0)
+    assert found.contradiction == Share(part=1, whole=1)
 
 
 def test_equal_texts_have_no_error_of_any_kind():

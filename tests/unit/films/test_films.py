@@ -17,6 +17,7 @@ from radrl.films.metadata import read_films
 from radrl.films.questions import ASKED, ask
 from radrl.graph.extract import extract
 from radrl.rewards.answer import answer_exact
+from radrl.rewards.api import Attempt
 from radrl.rewards.graph_overlap import graph_f1_reward
 from radrl.rewards.process import step_correctness
 from radrl.text import parse_trace
@@ -151,8 +152,15 @@ def test_rows_load_and_their_own_trace_earns_full_marks(films, tmp_path):
     samples = load_samples([str(path) for path in paths.values()], DataConfig())
     assert {len(sample.images) for sample in samples} == {1, 2}
     for sample in samples:
-        trace = parse_trace(sample.reference)
-        scores = [score(sample, sample.reference, trace) for score in (answer_exact, step_correctness, graph_f1_reward)]
+        gold = Attempt(
+            sample=sample,
+            text=sample.reference,
+            trace=parse_trace(sample.reference),
+            num_tokens=0,
+            max_tokens=1,
+            is_cut=False,
+        )
+        scores = [score(gold) for score in (answer_exact, step_correctness, graph_f1_reward)]
         assert scores[0].value == 1.0
         assert all(score.value in (1.0, None) for score in scores)
 

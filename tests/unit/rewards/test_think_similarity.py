@@ -9,6 +9,8 @@ from reward_builders import ANSWER_FIRST, LETTERED, NAMED, NORMAL, OPEN, trace, 
 
 from radrl.errors import ConfigError
 from radrl.rewards.api import bind
+from radrl.rewards.steps import judge_steps
+from radrl.text import parse_trace
 
 SUMMARY = ("summary", "right pneumothorax")
 STEPS = (
@@ -95,4 +97,6 @@ def test_a_weight_outside_zero_and_one_is_refused_at_start_up():
 )
 def test_it_is_a_share_that_no_more_than_the_right_judgements_can_reach(steps):
     earned = similarity(*steps)
-    assert 0 <= earned <= value("step_correctness", NAMED, trace(*steps, SUMMARY)) * 3 + 1e-9
+    judged = judge_steps(parse_trace(trace(*steps, SUMMARY)), reference=NAMED.reference, options=NAMED.options)
+    num_right = sum(verdict.verdict == "right" for verdict in judged)
+    assert 0 <= earned <= num_right / len(NAMED.options) + 1e-9

@@ -1,116 +1,193 @@
-"""Clauses of a sentence, and what a clause claims of the findings in it.
+"""Clauses of a sentence: the stretches within which a cue governs the findings.
 
-A cue governs the findings of its own clause. A list ("no effusion, pneumothorax or edema") is one clause; an item that
-has its own verb, its own cue or, at the end of a denied list, its own severity ("no effusion, small left pneumothorax")
-starts a new one.
+A list ("no effusion, pneumothorax or edema") is one clause; an item that has its own verb, its own cue or, at the end
+of a denied list, its own severity ("no effusion, small left pneumothorax") starts a new one. Dictation without stops
+("no effusion heart size normal") is cut where a place with a predicate of its own begins.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from radrl.graph.extractors.matching import Item, Role
-from radrl.graph.lexicon.cues import PERCEIVED
-from radrl.graph.types import Certainty
+from radrl.graph.lexicon.cues import stated_findings, words
 
-_HEADS = frozenset({Role.FINDING, Role.PREDICATE})
-_OWN_CUES = frozenset({Role.NEGATION, Role.DOUBT, Role.UNCLAIMED})
-_DENYING_CUES = frozenset({Role.NEGATION, Role.DOUBT})
+_OWN_CUES = Role.NEGATION | Role.DOUBT | Role.UNCLAIMED
+_DENYING_CUES = Role.NEGATION | Role.DOUBT
+_ASSERTS = Role.SEVERITY | Role.COURSE | Role.AUXILIARY
+_LEADS_ON = Role.PREPOSITION | Role.NEGATION | Role.AUXILIARY | Role.SUGGESTION | Role.DOUBT
+OF_THE_FILM = frozenset({"abnormal", "quiet"})
+"""Predicates that need no place: "no abnormality" is said of the whole film."""
+_OR_WORDS = frozenset({"or", "nor", "and or", "/"})
+_ARTICLES = frozenset({"of", "the"})
+_EXISTENTIAL = frozenset({"there", "there is", "there are", "the"})
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Chunk:
-    """Items between two commas, conjunctions or terminators; `lead` is the folded word that opened it."""
+    """Items between two commas, conjunctions or terminators."""
 
     lead: str
+    """What opened it: ",", "and", "or", "but" for every terminator; empty at the start of the sentence."""
     items: list[Item]
+    roles: int
+    """Union of the items' roles."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Clause:
     """Chunks that share their cues."""
 
-    chunks: tuple[Chunk, ...]
-
-    @property
-    def items(self) -> list[Item]:
-        """Items of all chunks, in order."""
-        return [item for chunk in self.chunks for item in chunk.items]
-
-
-def is_head(item: Item) -> bool:
-    """Whether something can be claimed here: a finding, or a predicate such as "enlarged"."""
-    return not _HEADS.isdisjoint(item.roles)
+    chunks: list[Chunk]
+    items: list[Item]
+    """Items of all chunks, in order."""
+    roles: int
+    """Union of the items' roles."""
 
 
 def split_clauses(items: Sequence[Item]) -> Iterator[Clause]:
     """Clauses of a sentence, in order."""
     chunks = _split_chunks(items)
-    current: list[Chunk] = []
+    current: Clause | None = None
     for index, chunk in enumerate(chunks):
-        if current and _starts_clause(chunk, current, rest=chunks[index + 1 :]):
-            yield Clause(tuple(current))
-            current = []
-        current.append(chunk)
-    if current:
-        yield Clause(tuple(current))
+        if current is not None and not _starts_clause(chunk, current.roles, rest=chunks[index + 1 :]):
+            current.chunks.append(chunk)
+            current.items += chunk.items
+            current.roles |= chunk.roles
+            continue
+        if current is not None:
+            yield current
+        current = Clause([chunk], chunk.items.copy(), chunk.roles)
+    if current is not None:
+        yield current
 
 
 def _split_chunks(items: Sequence[Item]) -> list[Chunk]:
     """Chunks with at least one item; of ", and" the conjunction is kept, and a terminator outranks both."""
     chunks: list[Chunk] = []
-    lead, content = "", list[Item]()
+    lead, content, roles = "", list[Item](), 0
     for item in items:
-        separator = _separator(item)
-        if separator is None:
+        if not item.roles & Role.SEPARATOR:
+            if item.roles & Role.PLACE and roles & Role.HEAD and _runs_on(content, items[item.index :]):
+                chunks.append(Chunk(lead, content, roles))
+                lead, content, roles = "but", [], 0
             content.append(item)
+            roles |= item.roles
             continue
         if content:
-            chunks.append(Chunk(lead, content))
-            lead, content = separator, []
+            chunks.append(Chunk(lead, content, roles))
+            lead, content, roles = _separator(item), [], 0
         elif lead != "but":
-            lead = separator
+            lead = _separator(item)
         if item.word == "nor":
             content.append(item)
+            roles |= item.roles
     if content:
-        chunks.append(Chunk(lead, content))
+        chunks.append(Chunk(lead, content, roles))
+    for chunk in chunks:
+        if chunk.roles & Role.WEAK_PREDICATE and chunk.roles & Role.PLACE:
+            _promote(chunk)
     return chunks
 
 
-def _separator(item: Item) -> str | None:
-    """ "," for commas and brackets, "and" or "or" for conjunctions, "but" for every terminator, None for content."""
-    if Role.COMMA in item.roles:
+def _runs_on(content: Sequence[Item], rest: Sequence[Item]) -> bool:
+    """Whether dictation starts a new statement here without a stop: "no effusion heart size normal"."""
+    before = content[-1]
+    head = next(item for item in reversed(content) if item.roles & Role.HEAD)
+    is_adjective = not head.roles & Role.FINDING and not OF_THE_FILM.intersection(head.entry.predicates)
+    if before.entry.place is not None:
+        # "Normal heart size lungs clear": the adjective has its noun, and another place follows.
+        here = rest[0].entry.place
+        may_start = is_adjective and here is not None and before.entry.place.subject not in ("", here.subject)
+    else:
+        lacks_noun = is_adjective and not any(item.roles & Role.PLACE for item in content)
+        may_start = not lacks_noun and not before.roles & _LEADS_ON
+    return may_start and _states(rest)
+
+
+def _states(items: Sequence[Item]) -> bool:
+    """Whether a place comes first and then a predicate about it."""
+    for item in items:
+        if item.roles & Role.PREDICATE:
+            return not item.roles & Role.FINDING and not OF_THE_FILM.intersection(item.entry.predicates)
+        if not item.roles & (Role.MODIFIER | Role.AUXILIARY) or item.roles & Role.FINDING:
+            return False
+    return False
+
+
+def _separator(item: Item) -> str:
+    if item.roles & Role.COMMA:
         return ","
-    if Role.TERMINATOR in item.roles:
+    if item.roles & Role.TERMINATOR:
         return "but"
-    if Role.CONNECTOR in item.roles:
-        return "or" if item.word in ("or", "nor", "and or", "/") else "and"
-    return None
+    return "or" if item.word in _OR_WORDS else "and"
 
 
-def _starts_clause(chunk: Chunk, current: list[Chunk], *, rest: Sequence[Chunk]) -> bool:
-    if chunk.lead == "but" or not _OWN_CUES.isdisjoint(chunk.items[0].roles):
-        return chunk.lead == "but" or _has(current, _HEADS)
+def _promote(chunk: Chunk) -> None:
+    """Makes heads of weak predicates that stand beside a place they can be said of: "the heart is large"."""
+    for position, item in enumerate(chunk.items):
+        if not item.roles & Role.WEAK_PREDICATE or item.roles & Role.HEAD:
+            continue
+        before, following = chunk.items[:position], chunk.items[position + 1 :]
+        says_more = bool(following) and following[0].roles & Role.HEAD
+        if not says_more and (_describes(item, before) or _names(item, following)):
+            item.roles |= Role.PREDICATE
+            chunk.roles |= Role.PREDICATE
+
+
+def _describes(item: Item, before: Sequence[Item]) -> bool:
+    """ "The heart is large": the place comes first, with only a verb and modifiers between."""
+    for other in reversed(before):
+        if other.roles & (Role.HEAD | Role.PREPOSITION):
+            return False
+        if other.entry.place is not None and other.entry.place.subject:
+            return _fits(item, other)
+    return False
+
+
+def _names(item: Item, following: Sequence[Item]) -> bool:
+    """ "Low lung volumes": the place comes right after, and is not itself part of a finding's name."""
+    for position, other in enumerate(following):
+        if other.entry.place is not None and other.entry.place.subject and not other.roles & Role.FINDING:
+            after = following[position + 1] if position + 1 < len(following) else None
+            return _fits(item, other) and (after is None or not after.roles & (Role.HEAD | Role.PLACE))
+        if other.word in _ARTICLES:
+            continue
+        if not other.roles & Role.MODIFIER or other.roles & Role.HEAD:
+            return False
+    return False
+
+
+def _fits(item: Item, place: Item) -> bool:
+    assert place.entry.place is not None, "only places are asked about"
+    subject = place.entry.place.subject
+    return any((subject, said) in stated_findings() for said in item.entry.weak_predicates)
+
+
+def _starts_clause(chunk: Chunk, roles: int, *, rest: Sequence[Chunk]) -> bool:
+    """Whether a chunk opens a clause of its own; `roles` are those of the clause so far."""
+    first = chunk.items[0]
+    if chunk.lead == "but":
+        return True
+    if first.roles & _OWN_CUES:
+        return bool(roles & Role.HEAD)
     if chunk.lead == "or":
         return False
-    if _has(current, _DENYING_CUES) and _asserts_severity(chunk) and not _list_goes_on(rest):
+    if roles & _DENYING_CUES and _asserts_severity(chunk) and not _list_goes_on(rest):
         return True
-    if not _has([chunk], {Role.AUXILIARY}):
+    if chunk.lead == "," and chunk.roles & Role.HEAD and chunk.roles & Role.LATE_NEGATION and roles & _ASSERTS:
+        return bool(roles & Role.HEAD) and not roles & _DENYING_CUES
+    if not chunk.roles & Role.AUXILIARY:
         return False
-    if chunk.lead == "and" and _has(current, {Role.NEGATION}) and _is_plural_perception(chunk):
+    if chunk.lead == "and" and roles & Role.NEGATION and _is_plural_perception(chunk):
         return False
-    opens_anew = chunk.items[0].word in ("there", "there is", "the")
-    return _has(current, {Role.AUXILIARY, Role.NEGATION, Role.PREDICATE}) or (
-        _has(current, _HEADS) and (chunk.lead == "," or opens_anew)
-    )
-
-
-def _has(chunks: Sequence[Chunk], roles: frozenset[Role] | set[Role]) -> bool:
-    return any(not roles.isdisjoint(item.roles) for chunk in chunks for item in chunk.items)
+    if roles & (Role.AUXILIARY | Role.NEGATION | Role.PREDICATE):
+        return True
+    return bool(roles & Role.HEAD) and (chunk.lead == "," or first.word in _EXISTENTIAL)
 
 
 def _asserts_severity(chunk: Chunk) -> bool:
     first = chunk.items[0]
-    return Role.SEVERITY in first.roles or (Role.COURSE in first.roles and first.roles[Role.COURSE] != "new")
+    return bool(first.roles & Role.SEVERITY) or (first.entry.course not in ("", "new"))
 
 
 def _list_goes_on(rest: Sequence[Chunk]) -> bool:
@@ -125,88 +202,8 @@ def _list_goes_on(rest: Sequence[Chunk]) -> bool:
 
 def _is_plural_perception(chunk: Chunk) -> bool:
     """ "... and pneumothorax are seen": the verb is the whole list's."""
+    perceived = words("perceived")
     return any(
-        item.word == "are" and following.word in PERCEIVED
+        item.word == "are noted" or (item.word == "are" and following.word in perceived)
         for item, following in zip(chunk.items, chunk.items[1:], strict=False)
     )
-
-
-def certainty_of(clause: Clause, head: Item) -> Certainty | None:
-    """What the clause claims of one of its heads; None when it is asked for, supposed or set aside.
-
-    "May not represent" stays uncertain and "no evidence to suggest" absent: the first cue of an adjoining pair decides.
-    """
-    state: Certainty = "present"
-    is_before = True
-    previous: Item | None = None
-    for chunk in clause.chunks:
-        for position, item in enumerate(chunk.items):
-            roles = item.roles
-            if item is head:
-                is_before = False
-            elif not roles:
-                pass
-            elif is_before:
-                if Role.UNCLAIMED in roles:
-                    return None
-                if _looks_forward(chunk, position):
-                    state = _after_early_cue(state, item, previous)
-            elif not _looks_forward(chunk, position):
-                state = _after_late_cue(state, item)
-            previous = item
-    return _after_alternative(state, clause, head)
-
-
-def _looks_forward(chunk: Chunk, position: int) -> bool:
-    """Whether a cue governs what follows it. A cue of both kinds does when a finding follows in its part of a list."""
-    roles = chunk.items[position].roles
-    is_early = Role.NEGATION in roles or Role.DOUBT in roles or Role.SUGGESTION in roles
-    is_late = Role.LATE_NEGATION in roles or Role.LATE_DOUBT in roles
-    if is_early and is_late:
-        return any(is_head(item) for item in chunk.items[position + 1 :])
-    return is_early
-
-
-def _after_early_cue(state: Certainty, cue: Item, previous: Item | None) -> Certainty:
-    if Role.NEGATION in cue.roles:
-        follows_doubt = previous is not None and Role.DOUBT in previous.roles
-        return "uncertain" if follows_doubt and state == "uncertain" else "absent"
-    if state == "absent":
-        return state
-    return "uncertain" if Role.DOUBT in cue.roles or cue.roles.get(Role.SUGGESTION) == "uncertain" else state
-
-
-def _after_late_cue(state: Certainty, cue: Item) -> Certainty:
-    if Role.LATE_NEGATION in cue.roles:
-        return "absent"
-    if Role.LATE_DOUBT in cue.roles and state == "present":
-        return "uncertain"
-    return state
-
-
-def _after_alternative(state: Certainty, clause: Clause, head: Item) -> Certainty:
-    """ "Atelectasis versus pneumonia" and "atelectasis or pneumonia" leave both open, unless both are denied."""
-    if state != "present":
-        return state
-    if any(Role.ALTERNATIVE in item.roles for item in clause.items):
-        return "uncertain"
-    return "uncertain" if any(item is head for item in _alternatives(clause)) else state
-
-
-def _alternatives(clause: Clause) -> Iterator[Item]:
-    """Findings on either side of "or", with those before them in the same list ("edema, pneumonia or collapse")."""
-    chunks = clause.chunks
-    for index in range(1, len(chunks)):
-        if chunks[index].lead != "or" or not _findings(chunks[index]):
-            continue
-        yield _findings(chunks[index])[0]
-        earlier = index - 1
-        while earlier >= 0 and (named := _findings(chunks[earlier])):
-            yield named[-1]
-            if chunks[earlier].lead != "," or len(named) > 1:
-                break
-            earlier -= 1
-
-
-def _findings(chunk: Chunk) -> list[Item]:
-    return [item for item in chunk.items if Role.FINDING in item.roles]

@@ -1,29 +1,16 @@
-"""From mentions to canonical triplets: sites, both sides, and what outweighs what."""
+"""From the mentions of a text to canonical facts: general denials, vague places, triplets."""
 
-from collections.abc import Iterator, Sequence, Set
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
 
-from radrl.graph.extractors.attachment import Location, locations
-from radrl.graph.extractors.matching import Role
 from radrl.graph.extractors.mentions import Mention
-from radrl.graph.lexicon.anatomy import BOTH
-from radrl.graph.lexicon.findings import (
-    NO_FINDING,
-    PARENCHYMAL,
-    SIDED,
-    SUPPORT_DEVICES,
-    default_site,
-    device_site,
-)
-from radrl.graph.types import Certainty
+from radrl.graph.lexicon.findings import NO_FINDING, PARENCHYMAL
+from radrl.graph.types import Certainty, RelationName
 from radrl.types import Triplet
 
-_LUNG_ZONES = ("upper zone", "mid zone", "lower zone", "apex", "hilum")
-_BONES = ("ribs", "clavicle", "shoulder", "spine")
 
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Fact:
+class Fact(NamedTuple):
     """A mention with the canonical places it comes down to.
 
     Example: "no effusion" has `sites=("left pleural space", "right pleural space")`
@@ -31,95 +18,62 @@ class Fact:
 
     mention: Mention
     sites: tuple[str, ...]
+    offset: int
+    """Where its sentence starts in the text, in code points."""
+    source: Mention | None
+    """The sign that the sentence gives for it."""
 
 
-def settle(mentions: Sequence[Mention]) -> list[Fact]:
-    """Facts of a text. A general denial falls away where something specific outweighs it.
+def settle(sentences: Sequence[tuple[int, Sequence[Mention]]]) -> list[Fact]:
+    """Facts of a text from its sentences, each with its offset.
 
-    "No acute process" denies the opacities the text does not speak of; beside a consolidation it denies none. A finding
-    asserted with less of a place than the text gives elsewhere ("the effusion is small") refers to that place, and adds
-    none of its own.
+    A general denial falls away where something specific outweighs it: "no acute process" denies the opacities the text
+    does not speak of; beside a consolidation it denies none. A finding asserted with less of a place than the text
+    gives elsewhere ("the effusion is small") refers to that place, and adds none of its own.
     """
-    asserted = {mention.term.finding for mention in mentions if mention.certainty != "absent"}
-    if not asserted.isdisjoint(PARENCHYMAL):
-        asserted = asserted | {"lung opacity"}
-    if asserted - {SUPPORT_DEVICES}:
-        asserted = asserted | {NO_FINDING}
-    kept = [mention for mention in mentions if not (mention.is_general and mention.term.finding in asserted)]
-    stated = [_stated(mention) for mention in kept]
-    known: set[tuple[str, Certainty, str | None]] = {
-        (mention.term.finding, mention.certainty, side)
-        for mention, places in zip(kept, stated, strict=True)
-        for place in places
-        for side in ((place.side, None) if place.zone else (None,))
+    asserted = {
+        mention.term.fact
+        for _, mentions in sentences
+        for mention in mentions
+        if mention.certainty != "absent" and mention.term.kind == "disorder"
     }
-    return [
-        Fact(mention=mention, sites=tuple(dict.fromkeys(_sites(mention, places, known=known))))
-        for mention, places in zip(kept, stated, strict=True)
-    ]
+    if asserted:
+        asserted.add(NO_FINDING)
+        if not asserted.isdisjoint(PARENCHYMAL):
+            asserted.add("lung opacity")
+    known: set[tuple[str, Certainty, str | None]] = set()
+    kept: list[tuple[int, Sequence[Mention], Mention]] = []
+    for offset, mentions in sentences:
+        for mention in mentions:
+            if mention.is_general and mention.term.fact in asserted:
+                continue
+            kept.append((offset, mentions, mention))
+            for side in mention.placement.known_sides:
+                known.add((mention.term.fact, mention.certainty, side))
+    facts: list[Fact] = []
+    for offset, mentions, mention in kept:
+        sites, vague, _ = mention.placement
+        if vague:
+            fact, certainty = mention.term.fact, mention.certainty
+            sites += tuple([site for side, site in vague if (fact, certainty, side) not in known])
+        source = mentions[mention.suggested_by] if mention.suggested_by is not None else None
+        facts.append(Fact(mention, sites, offset, source))
+    return facts
 
 
 def triplets(facts: Sequence[Fact]) -> frozenset[Triplet]:
     """Canonical triplets. `no finding` gives none of its own: it stands for the denials beside it."""
-    found = {fact.mention.item: fact.mention for fact in facts}
-    triplets: set[Triplet] = set()
-    for fact in facts:
-        mention = fact.mention
-        finding, certainty = mention.term.finding, mention.certainty
-        for site in fact.sites:
-            triplets.add(Triplet(head=finding, relation="located_at", tail=site, certainty=certainty))
-        for severity in mention.severities:
-            word = str(severity.roles[Role.SEVERITY])
-            triplets.add(Triplet(head=word, relation="modify", tail=finding, certainty=certainty))
-        source = found.get(mention.suggested_by) if mention.suggested_by else None
-        if source is not None and source.certainty != "absent" and source.term.finding != finding:
-            triplets.add(
-                Triplet(head=source.term.finding, relation="suggestive_of", tail=finding, certainty=source.certainty)
-            )
-    return frozenset(triplets)
+    found: list[Triplet] = []
+    for mention, sites, _, source in facts:
+        name, certainty = mention.term.fact, mention.certainty
+        found += [_triplet(name, "located_at", site, certainty) for site in sites]
+        found += [_triplet(severity, "modify", name, certainty) for severity in mention.severities]
+        if source is not None and source.certainty != "absent" and source.term.fact != name:
+            found.append(_triplet(source.term.fact, "suggestive_of", name, source.certainty))
+    return frozenset(found)
 
 
-def _sites(
-    mention: Mention, stated: Sequence[Location], *, known: Set[tuple[str, Certainty, str | None]]
-) -> Iterator[str]:
-    """Canonical places of one mention; a denial without a side, and an edema, is of both sides."""
-    finding, certainty = mention.term.finding, mention.certainty
-    if finding == SUPPORT_DEVICES:
-        places = _device_sites(mention, stated)
-    elif finding not in SIDED:
-        places = [default_site(finding)]
-    else:
-        places = [
-            default_site(finding, side=side, zone=place.zone)
-            for place in stated or [Location(side=None, zone=None)]
-            if certainty == "absent" or place.zone or (finding, certainty, place.side) not in known
-            for side in (BOTH if place.side is None and _is_of_both(mention) else (place.side,))
-        ]
-    return (place for place in places if place is not None)
-
-
-def _stated(mention: Mention) -> list[Location]:
-    """Locations with only what the finding's site depends on; a whole lung gives way to a zone of the same side."""
-    finding, places = mention.term.finding, locations(mention.places)
-    if finding == SUPPORT_DEVICES:
-        return places
-    kept = _LUNG_ZONES if finding in PARENCHYMAL else _BONES if finding == "fracture" else ()
-    bone = mention.term.zone
-    places = [replace(place, zone=place.zone if place.zone in kept else bone) for place in places]
-    places = places or [Location(side=None, zone=bone)]
-    zoned = {place.side for place in places if place.zone}
-    stated = [place for place in dict.fromkeys(places) if place.zone or place.side not in zoned]
-    return [place for place in stated if place.side or place.zone]
-
-
-def _is_of_both(mention: Mention) -> bool:
-    return mention.certainty == "absent" or mention.term.finding == "edema"
-
-
-def _device_sites(mention: Mention, stated: Sequence[Location]) -> list[str | None]:
-    device = mention.term.device
-    if device is not None:
-        own = [device_site(device, side=place.side) for place in stated or [Location(side=None, zone=None)]]
-        if any(own):
-            return own
-    return [default_site(SUPPORT_DEVICES, side=place.side, zone=place.zone) for place in stated]
+@lru_cache(maxsize=16_384)
+def _triplet(head: str, relation: RelationName, tail: str, certainty: Certainty) -> Triplet:
+    """Triplets are values, so the many texts that state the same one share it."""
+    return Triplet(head=head, relation=relation, tail=tail, certainty=certainty)

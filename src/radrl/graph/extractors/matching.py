@@ -1,196 +1,249 @@
-"""Longest-match lookup of lexicon phrases in a sentence."""
+"""Longest-match lookup of lexicon phrases in a sentence: one pass over its words, along a trie.
+
+What a phrase may do in a sentence is a set of bits (`Role`), because sets of roles are tested a few hundred times a
+report and an integer is the cheapest of sets.
+"""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum, auto
 from functools import cache
+from typing import Final, Literal
 
 from radrl.graph.lexicon import cues
 from radrl.graph.lexicon.anatomy import PLACES, Place
-from radrl.graph.lexicon.findings import DEVICES, NO_FINDING, SUPPORT_DEVICES, SYNONYMS
+from radrl.graph.lexicon.findings import LUNG_ZONES, NO_FINDING, Term, terms
 from radrl.graph.lexicon.words import fold, fold_word
 
 
-class Role(IntEnum):
+class Role:
     """What a phrase may do in a sentence; one phrase may have several roles."""
 
-    FINDING = auto()
-    PLACE = auto()
-    SEVERITY = auto()
-    COURSE = auto()
-    PREDICATE = auto()
-    NEGATION = auto()
-    LATE_NEGATION = auto()
-    DOUBT = auto()
-    LATE_DOUBT = auto()
-    ALTERNATIVE = auto()
-    SUGGESTION = auto()
-    UNCLAIMED = auto()
-    TERMINATOR = auto()
-    AUXILIARY = auto()
-    PREPOSITION = auto()
-    CONNECTOR = auto()
-    COMMA = auto()
+    FINDING: Final = 1 << 0
+    PREDICATE: Final = 1 << 1
+    WEAK_PREDICATE: Final = 1 << 2
+    """A predicate only beside a place it can be said of: "low" in "low lung volumes"."""
+    PLACE: Final = 1 << 3
+    SEVERITY: Final = 1 << 4
+    COURSE: Final = 1 << 5
+    DESCRIPTOR: Final = 1 << 6
+    SIZE: Final = 1 << 7
+    NEGATION: Final = 1 << 8
+    LATE_NEGATION: Final = 1 << 9
+    DOUBT: Final = 1 << 10
+    LATE_DOUBT: Final = 1 << 11
+    ALTERNATIVE: Final = 1 << 12
+    SUGGESTION: Final = 1 << 13
+    UNCLAIMED: Final = 1 << 14
+    LATE_UNCLAIMED: Final = 1 << 15
+    TERMINATOR: Final = 1 << 16
+    AUXILIARY: Final = 1 << 17
+    PREPOSITION: Final = 1 << 18
+    CONNECTOR: Final = 1 << 19
+    COMMA: Final = 1 << 20
+
+    HEAD: Final = FINDING | PREDICATE
+    """Something that can be claimed."""
+    MODIFIER: Final = PLACE | SEVERITY | COURSE | DESCRIPTOR | SIZE
+    SEPARATOR: Final = COMMA | TERMINATOR | CONNECTOR
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Term:
-    """A finding as the lexicon knows it.
+@dataclass(slots=True, kw_only=True, eq=False)
+class Entry:
+    """What the lexicon knows of a phrase.
 
-    Example: "chest tube" is `Term(finding="support devices", device="chest tube", zone=None)`
+    Example: "no" is `Entry(phrase="no", roles=Role.NEGATION)`
     """
 
-    finding: str
-    device: str | None = None
-    zone: str | None = None
-    """Bone that the phrase itself names: "clavicle fracture"."""
+    phrase: str
+    """Folded."""
+    roles: int = 0
+    term: Term | None = None
+    part: str | None = None
+    """Place that the finding's own name says: "clavicle fracture", "hilar adenopathy"."""
+    place: Place | None = None
+    severity: str = ""
+    course: str = ""
+    predicates: tuple[str, ...] = ()
+    weak_predicates: tuple[str, ...] = ()
+    suggestion: Literal["present", "uncertain", ""] = ""
 
 
-Roles = Mapping[Role, str | Term | Place]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Item:
-    """A matched phrase, or a single word that the lexicon does not know (no roles).
+    """A matched phrase.
 
-    Example: `Item(roles={Role.NEGATION: "no"}, start=0, end=2, word="no")`
+    Example: `Item(entry=Entry(phrase="no", roles=Role.NEGATION), roles=Role.NEGATION, start=0, end=2, index=0,
+              word="no")`
     """
 
-    roles: Roles
+    entry: Entry
+    roles: int
+    """Those of the entry; a weak predicate gains `PREDICATE` where it acts as one."""
     start: int
-    """Code points into the text."""
+    """Code points into the sentence."""
     end: int
+    index: int
+    """Position among the items of the sentence."""
     word: str
     """Folded."""
 
+    @property
+    def place(self) -> Place:
+        """The place that it names; only for items with that role."""
+        assert self.entry.place is not None, "the lexicon gives places for this role"
+        return self.entry.place
 
-@dataclass(slots=True)
+
+@dataclass(slots=True, eq=False)
 class _Node:
     children: dict[str, "_Node"] = field(default_factory=dict["str", "_Node"])
-    roles: dict[Role, str | Term | Place] | None = None
+    entry: Entry | None = None
 
 
-_TOKEN = re.compile(r"[^\W_]+|(?<=n)['\u2019]t\b|[,:()\[\]/✅❌]|(?<=\s)[-\u2013\u2014](?=\s)|\?(?=\w)")
-_BLANK = re.compile(r"xx+$")
-_CONTRACTED_NOT = ("'t", "\u2019t")
-_PUNCTUATION: Mapping[str, Roles] = {
-    **{mark: {Role.COMMA: mark} for mark in (",", "(", ")", "[", "]", "-", "\u2013", "\u2014")},
-    ":": {Role.AUXILIARY: ":"},
-    "/": {Role.CONNECTOR: "or"},
-    "?": {Role.DOUBT: "?"},
-    "❌": {Role.LATE_NEGATION: "❌"},
-    "✅": {},
+_NUMBER = r"\d++(?:\.\d++)?"
+_UNIT = "(?:mm|cm|millimet(?:er|re)s?|centimet(?:er|re)s?)"
+_TOKEN = re.compile(
+    rf"{_NUMBER}(?:\s?{_UNIT}?\s?(?:x|by)\s?{_NUMBER}){{0,2}}\s?-?{_UNIT}\b"
+    r"|[^\W_]+|(?<=n)['\u2019]t\b|[,:()\[\]/✅❌]|(?<=\s)[-\u2013\u2014](?=\s)|\?(?=\w)",
+    re.IGNORECASE,
+)
+_BLANK = re.compile(r"xx+", re.IGNORECASE)
+_UNITS = ("mm", "cm", "meter", "metre")
+_SIZE = Entry(phrase="", roles=Role.SIZE)
+_CUE_ENTRIES: Mapping[cues.CueMeaning, Entry] = {
+    "late_negation": Entry(phrase="not", roles=Role.LATE_NEGATION),
+    "deny": Entry(phrase="no", roles=Role.NEGATION | Role.LATE_NEGATION),
+    "late_doubt": Entry(phrase="cannot", roles=Role.LATE_DOUBT),
+    "doubt": Entry(phrase="cannot", roles=Role.DOUBT),
+    "nothing": Entry(phrase=""),
 }
-_TWO_PART_ROLES: Mapping[str, Roles] = {
-    "late_negation": {Role.LATE_NEGATION: "not"},
-    "late_doubt": {Role.LATE_DOUBT: "cannot"},
-    "doubt": {Role.DOUBT: "cannot"},
-    "nothing": {},
+_OF_CUE: Mapping[str, int] = {
+    "negations": Role.NEGATION,
+    "late_negations": Role.LATE_NEGATION,
+    "doubts": Role.DOUBT,
+    "late_doubts": Role.LATE_DOUBT,
+    "alternatives": Role.ALTERNATIVE,
+    "unclaimed": Role.UNCLAIMED,
+    "late_unclaimed": Role.LATE_UNCLAIMED,
+    "terminators": Role.TERMINATOR,
+    "auxiliaries": Role.AUXILIARY,
+    "prepositions": Role.PREPOSITION,
+    "connectors": Role.CONNECTOR,
+    "ignored": 0,
+    "pseudo_negations": 0,
+    "perceived": 0,
 }
-_UNKNOWN: Roles = {}
+_PUNCTUATION: Mapping[str, int] = {
+    **dict.fromkeys((",", "(", ")", "[", "]", "-", "\u2013", "\u2014"), Role.COMMA),
+    ":": Role.AUXILIARY,
+    "/": Role.CONNECTOR,
+    "?": Role.DOUBT,
+    "❌": Role.LATE_NEGATION,
+    "✅": 0,
+}
 
 
-def match(text: str, *, start: int, end: int) -> list[Item]:
-    """Phrases of `text[start:end]` in order, longest first, without overlap. De-identification blanks are skipped."""
-    spans: list[tuple[int, int]] = []
-    words: list[str] = []
-    for token in _TOKEN.finditer(text, start, end):
-        word = fold_word(token.group())
-        if not _BLANK.match(word):
-            spans.append(token.span())
-            words.append("not" if word in _CONTRACTED_NOT else word)
+def match(text: str) -> list[Item]:
+    """Phrases of a sentence in order, longest first, without overlap; unknown words and XXXX blanks are left out."""
+    tokens = list(_TOKEN.finditer(text))
+    if "XX" in text or "xx" in text:
+        tokens = [token for token in tokens if not _BLANK.fullmatch(token.group())]
+    words = [fold_word(token.group()) for token in tokens]
+    words.append("")  # Ends every walk along the trie.
+    root = _trie().children
+    two_part = cues.two_part_cues()
     items: list[Item] = []
-    position = 0
-    while position < len(words):
-        roles, length = _longest(words, position)
-        first, last = spans[position][0], spans[position + length - 1][1]
-        items.append(Item(roles, first, last, " ".join(words[position : position + length])))
-        position += length
+    position, end = 0, len(tokens)
+    while position < end:
+        word = words[position]
+        node = root.get(word)
+        if node is None:
+            if word.endswith(_UNITS) and word[0].isdigit():
+                token = tokens[position]
+                items.append(Item(_SIZE, Role.SIZE, token.start(), token.end(), len(items), word))
+            position += 1
+            continue
+        entry, last = node.entry, position
+        following = position + 1
+        while node.children:
+            node = node.children.get(words[following])
+            if node is None:
+                break
+            if node.entry is not None:
+                entry, last = node.entry, following
+            following += 1
+        if word in two_part:
+            longer = _two_part(words, position, two_part[word])
+            if longer is not None and longer[1] > last:
+                entry, last = longer
+        if entry is not None:
+            items.append(
+                Item(entry, entry.roles, tokens[position].start(), tokens[last].end(), len(items), entry.phrase)
+            )
+        position = last + 1
     return items
 
 
-def _longest(words: list[str], position: int) -> tuple[Roles, int]:
-    word = words[position]
-    if word in _PUNCTUATION:
-        return _PUNCTUATION[word], 1
-    node, roles, length = _trie(), _UNKNOWN, 1
-    for depth in range(position, len(words)):
-        child = node.children.get(words[depth])
-        if child is None:
-            break
-        node = child
-        if node.roles is not None:
-            roles, length = node.roles, depth - position + 1
-    two_part = _two_part(words, position)
-    return two_part if two_part is not None and two_part[1] > length else (roles, length)
-
-
-def _two_part(words: list[str], position: int) -> tuple[Roles, int] | None:
-    for cue in cues.TWO_PART_CUES:
-        if words[position] not in cue.first:
-            continue
+def _two_part(words: list[str], position: int, possible: tuple[cues.TwoPartCue, ...]) -> tuple[Entry, int] | None:
+    fillers = cues.words("fillers")
+    furthest = min(len(words), position + cues.MAX_FILLERS + 1)
+    for cue in possible:
         last = position + 1
-        furthest = min(len(words), position + cues.MAX_FILLERS + 1)
-        while last < furthest and words[last] in cues.FILLERS and words[last] not in cue.last:
+        while last < furthest and words[last] in fillers and words[last] not in cue.last:
             last += 1
         if last < len(words) and words[last] in cue.last:
-            return _TWO_PART_ROLES[cue.meaning], last - position + 1
+            return _CUE_ENTRIES[cue.meaning], last
     return None
 
 
 @cache
 def _trie() -> _Node:
     root = _Node()
-    _add_findings(root)
+    for term in terms().values():
+        if term.name != NO_FINDING:
+            for form in term.forms:
+                _add_term(root, fold(form), term)
     for phrase, place in PLACES.items():
-        _add(root, (phrase,), Role.PLACE, place)
-    for table, role in (
-        (cues.SEVERITY_WORDS, Role.SEVERITY),
-        (cues.COURSE_WORDS, Role.COURSE),
-        (cues.PREDICATES, Role.PREDICATE),
-        (cues.SUGGESTIONS, Role.SUGGESTION),
-    ):
-        for phrase, value in table.items():
-            _add(root, (phrase,), role, value)
-    for phrases, role in (
-        (cues.NEGATIONS, Role.NEGATION),
-        (cues.LATE_NEGATIONS, Role.LATE_NEGATION),
-        (cues.DOUBTS, Role.DOUBT),
-        (cues.LATE_DOUBTS, Role.LATE_DOUBT),
-        (cues.ALTERNATIVES, Role.ALTERNATIVE),
-        (cues.UNCLAIMED, Role.UNCLAIMED),
-        (cues.TERMINATORS, Role.TERMINATOR),
-        (cues.AUXILIARIES, Role.AUXILIARY),
-        (cues.PREPOSITIONS, Role.PREPOSITION),
-        (cues.CONNECTORS, Role.CONNECTOR),
-    ):
-        _add(root, phrases, role)
-    _add(root, cues.IGNORED | cues.PSEUDO_NEGATIONS, None)
+        _entry(root, phrase, Role.PLACE).place = place
+    for phrase, severity in cues.severity_words().items():
+        _entry(root, phrase, Role.SEVERITY).severity = severity
+    for phrase, course in cues.course_words().items():
+        _entry(root, phrase, Role.COURSE).course = course
+    for phrase in cues.descriptors():
+        _entry(root, phrase, Role.DESCRIPTOR)
+    for phrase, said in cues.predicates().items():
+        _entry(root, phrase, Role.PREDICATE).predicates = said
+    for phrase, said in cues.predicates(strength="weak").items():
+        _entry(root, phrase, Role.WEAK_PREDICATE).weak_predicates = said
+    for phrase, certainty in cues.suggestions().items():
+        _entry(root, phrase, Role.SUGGESTION).suggestion = certainty
+    for name, role in _OF_CUE.items():
+        for phrase in cues.words(name):
+            _entry(root, phrase, role)
+    for mark, role in _PUNCTUATION.items():
+        _entry(root, mark, role)
     return root
 
 
-def _add_findings(root: _Node) -> None:
-    devices = {fold(form): device for device, forms in DEVICES.items() for form in forms}
-    for phrase, finding in SYNONYMS.items():
-        if finding == NO_FINDING or phrase != fold(phrase):
-            continue
-        zone = next((PLACES[word].name for word in phrase.split() if word in PLACES), None)
-        term = Term(
-            finding=finding,
-            device=devices.get(phrase) if finding == SUPPORT_DEVICES else None,
-            zone=zone if finding == "fracture" else None,
-        )
-        _add(root, (phrase,), Role.FINDING, term)
+def _add_term(root: _Node, phrase: str, term: Term) -> None:
+    """A form that two terms claim goes to the one it is the name of, else to the first."""
+    entry = _entry(root, phrase, Role.FINDING)
+    if entry.term is None or fold(term.name) == phrase:
+        entry.term = term
+        named = next((PLACES[word].name for word in phrase.split() if word in PLACES), "")
+        if term.place in ("bone", "stated") or (term.place == "lung" and named in LUNG_ZONES):
+            entry.part = named or None
 
 
-def _add(root: _Node, phrases: Iterable[str], role: Role | None, value: str | Term | Place | None = None) -> None:
-    for phrase in phrases:
-        node = root
-        for word in phrase.split():
-            node = node.children.setdefault(word, _Node())
-        node.roles = node.roles or {}
-        if role is not None:
-            node.roles[role] = phrase if value is None else value
-        if role is Role.LATE_NEGATION and phrase.partition(" ")[0] in cues.AUXILIARIES:
-            node.roles[Role.AUXILIARY] = phrase
+def _entry(root: _Node, phrase: str, role: int) -> Entry:
+    """Entry of a phrase with one more role. One that starts with a verb ("has cleared") opens clauses as verbs do."""
+    node = root
+    first, _, rest = phrase.partition(" ")
+    for word in phrase.split():
+        node = node.children.setdefault(word, _Node())
+    if node.entry is None:
+        starts_with_verb = bool(rest) and first in cues.words("auxiliaries")
+        node.entry = Entry(phrase=phrase, roles=Role.AUXILIARY if starts_with_verb else 0)
+    node.entry.roles |= role
+    return node.entry

@@ -1,193 +1,178 @@
-"""What one sentence says: findings with their certainty, places, severity and course."""
+"""What one sentence says: findings with their certainty, places and qualifiers, by their place in the sentence."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Literal, NamedTuple
 
 from radrl.graph.extractors.attachment import Head, attach
-from radrl.graph.extractors.clauses import Clause, certainty_of, is_head, split_clauses
-from radrl.graph.extractors.matching import Item, Role, Term, match
-from radrl.graph.extractors.sentences import Sentence
-from radrl.graph.lexicon.anatomy import Place
-from radrl.graph.lexicon.cues import GENERAL_SUBJECTS, HEDGED_NAMES, NORMAL_MEANS, PREDICATE_FINDINGS
+from radrl.graph.extractors.certainty import certainties
+from radrl.graph.extractors.claims import Claim, claims_of
+from radrl.graph.extractors.clauses import Clause, split_clauses
+from radrl.graph.extractors.matching import Item, Role, match
+from radrl.graph.extractors.neighbours import lend_places, link_suggestions, settle_degrees, share_places
+from radrl.graph.extractors.placing import Placement, name_place, place_finding
+from radrl.graph.lexicon.findings import Term
 from radrl.graph.types import Certainty
 
-_LINKS = frozenset({Role.CONNECTOR, Role.ALTERNATIVE})
-_ENDS = frozenset({Role.AUXILIARY, Role.TERMINATOR, Role.NEGATION, Role.PREDICATE})
-"""What ends a phrase within which neighbours share a place."""
+NUM_REMEMBERED = 16_384
+"""Sentences whose reading stays in memory, at most 800 characters each. Normal reports repeat theirs."""
+
+PartKind = Literal["anatomy", "concept", "size"]
+
+_REMARKED = Role.COURSE | Role.DESCRIPTOR | Role.SEVERITY
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Mention:
-    """One claim about one finding, where it stands in the text and what goes with it.
+class Part(NamedTuple):
+    """A stretch of the sentence that goes with a mention.
 
-    Example: "small left effusion" is `Mention(term=Term(finding="pleural effusion"), certainty="present",
-             item=<effusion>, places=(<left>,), severities=(<small>,))`
+    Example: "left upper lobe" is `Part(start=20, end=35, kind="anatomy", canonical="left upper zone")`
+    """
+
+    start: int
+    """Code points into the sentence."""
+    end: int
+    kind: PartKind
+    canonical: str
+
+
+class Mention(NamedTuple):
+    """One claim about one finding.
+
+    Example: "small left effusion" is `Mention(term=<pleural effusion>, certainty="present", start=11, end=19,
+             placement=<left pleural space>, severities=("mild",), anatomy=(<left>,), qualifiers=(<small>,), ...)`
     """
 
     term: Term
     certainty: Certainty
-    item: Item
-    places: tuple[Item, ...]
-    severities: tuple[Item, ...] = ()
-    courses: tuple[Item, ...] = ()
-    is_general: bool = False
+    start: int
+    """Code points into the sentence."""
+    end: int
+    placement: Placement
+    severities: tuple[str, ...]
+    anatomy: tuple[Part, ...]
+    qualifiers: tuple[Part, ...]
+    """Severity, course, shape and size."""
+    is_general: bool
     """Follows from a remark on the film as a whole ("no acute process"); anything specific outweighs it."""
-    suggested_by: Item | None = None
-    """Finding that the sentence gives as the sign of this one."""
+    suggested_by: int | None
+    """Position, among the sentence's mentions, of the one that it gives as the sign of this one."""
 
 
-def read_sentence(text: str, sentence: Sentence) -> list[Mention]:
-    """Claims of a sentence, in order. A question claims nothing."""
-    if sentence.is_question:
-        return []
-    items = match(text, start=sentence.start, end=sentence.end)
-    if not any(is_head(item) for item in items):
-        return []
-    mentions = [
-        mention for clause in split_clauses(items) for head in attach(clause) for mention in _mentions_of(head, clause)
-    ]
-    return _share_places(_link_suggestions(mentions, items), items)
+class Remark(NamedTuple):
+    """Something said of a place that claims no finding: "the trachea is midline", "stable mediastinal contour"."""
+
+    concept: Part
+    anatomy: Part
 
 
-def _mentions_of(head: Head, clause: Clause) -> Iterator[Mention]:
-    certainty = certainty_of(clause, head.item)
-    if certainty is None:
-        return
-    term = head.item.roles.get(Role.FINDING)
-    if isinstance(term, Term):
-        yield Mention(
-            term=term,
-            certainty=certainty,
-            item=head.item,
-            places=tuple(head.places),
-            severities=tuple(head.severities),
-            courses=tuple(head.courses),
+class Reading(NamedTuple):
+    """Everything that one sentence says."""
+
+    mentions: tuple[Mention, ...] = ()
+    remarks: tuple[Remark, ...] = ()
+
+
+_SILENT = Reading()
+
+
+@lru_cache(maxsize=NUM_REMEMBERED)
+def read_sentence(sentence: str) -> Reading:
+    """Claims and remarks of a sentence, in order."""
+    items = match(sentence)
+    roles = 0
+    for item in items:
+        roles |= item.roles
+    if not roles & (Role.HEAD | Role.WEAK_PREDICATE) and not (roles & Role.PLACE and roles & _REMARKED):
+        return _SILENT
+    if roles & Role.SEVERITY and roles & Role.COURSE:
+        settle_degrees(items)
+    clauses = [(clause, attach(clause)) for clause in split_clauses(items)]
+    if roles & (Role.PREDICATE | Role.WEAK_PREDICATE):
+        lend_places([head for _, heads in clauses for head in heads], items)
+    claims: list[Claim] = []
+    remarks: list[Remark] = []
+    for clause, heads in clauses:
+        if heads:
+            _read_heads(clause, heads, claims, remarks)
+        elif clause.roles & Role.PLACE and clause.roles & _REMARKED:
+            remarks += _passing_remarks(clause)
+    if len(claims) > 1:
+        if roles & (Role.SUGGESTION | Role.COMMA):
+            link_suggestions(claims, items)
+        share_places(claims, items)
+    return Reading(_mentions(claims), tuple(remarks))
+
+
+def _read_heads(clause: Clause, heads: Sequence[Head], claims: list[Claim], remarks: list[Remark]) -> None:
+    claimed = certainties(clause)
+    for head in heads:
+        certainty = claimed[head.item.index]
+        if certainty is None:
+            continue
+        found = claims_of(head, clause, certainty)
+        claims += found
+        if not found and head.places:
+            said = _qualifier(head.item)
+            remarks += [Remark(said, anatomy) for anatomy in _anatomy(head.places, None)]
+
+
+def _passing_remarks(clause: Clause) -> list[Remark]:
+    """Qualifiers of a clause without findings, each with the place that follows it, or else the last one before."""
+    anatomy = _anatomy([item for item in clause.items if item.roles & Role.PLACE], None)
+    remarks: list[Remark] = []
+    following = 0
+    for item in clause.items:
+        while following < len(anatomy) - 1 and anatomy[following].start < item.start:
+            following += 1
+        if anatomy and item.roles & _REMARKED and not item.roles & Role.PLACE:
+            remarks.append(Remark(_qualifier(item), anatomy[following]))
+    return remarks
+
+
+def _mentions(claims: Sequence[Claim]) -> tuple[Mention, ...]:
+    mentions: list[Mention] = []
+    for claim in claims:
+        head, qualifiers = claim.head, claim.qualifiers
+        places = tuple([item.place for item in claim.places])
+        source = claim.suggested_by
+        mentions.append(
+            Mention(
+                claim.term,
+                claim.certainty,
+                head.start,
+                head.end,
+                place_finding(claim.term, head.entry.part, claim.certainty, places),
+                _severities(claim),
+                _anatomy(claim.places, claim.term),
+                tuple([_qualifier(item) for item in qualifiers]),
+                claim.is_general,
+                next((n for n, other in enumerate(claims) if other.head is source), None) if source else None,
+            )
         )
-        return
-    predicate = head.item.roles[Role.PREDICATE]
-    if predicate == "normal":
-        yield from _normal(head, clause, certainty="uncertain" if certainty == "absent" else "absent")
-    elif predicate == "quiet":
-        yield from _normal(head, clause, certainty="absent")
-    elif predicate == "abnormal":
-        if certainty == "absent" and not _is_qualified(head.item, clause.chunks[head.chunk].items):
-            yield from _normal(head, clause, certainty="absent")
-    else:
-        yield from _stated_by(head, str(predicate), certainty=certainty)
+    return tuple(mentions)
 
 
-def _normal(head: Head, clause: Clause, *, certainty: Certainty) -> Iterator[Mention]:
-    """Findings denied where a place is called normal; "not normal" leaves them open."""
-    is_rest = any(item.word == "otherwise" for item in clause.items)
-    for subject in _subjects(head):
-        for finding in NORMAL_MEANS.get(subject, ()):
-            yield Mention(
-                term=Term(finding=finding),
-                certainty=certainty,
-                item=head.item,
-                places=_places_of(head, subject),
-                is_general=is_rest or subject in GENERAL_SUBJECTS,
-            )
+def _severities(claim: Claim) -> tuple[str, ...]:
+    """Degrees that are facts: a denied finding has none, nor has a device."""
+    if claim.certainty == "absent" or claim.term.kind != "disorder":
+        return ()
+    return tuple([item.entry.severity for item in claim.qualifiers if item.roles & Role.SEVERITY])
 
 
-def _stated_by(head: Head, predicate: str, *, certainty: Certainty) -> Iterator[Mention]:
-    for subject in _subjects(head):
-        finding = PREDICATE_FINDINGS.get((subject, predicate))
-        if finding is not None:
-            yield Mention(
-                term=Term(finding=finding),
-                certainty=certainty,
-                item=head.item,
-                places=_places_of(head, subject),
-                severities=tuple(head.severities),
-                courses=tuple(head.courses),
-            )
+def _anatomy(places: Sequence[Item], term: Term | None) -> tuple[Part, ...]:
+    """Place words that stand next to each other are one part: "left upper zone"."""
+    parts: list[Part] = []
+    first = 0
+    for last, item in enumerate(places):
+        if last + 1 == len(places) or places[last + 1].start - item.end > 1:
+            name = name_place(term, tuple([other.place for other in places[first : last + 1]]))
+            if name:
+                parts.append(Part(places[first].start, item.end, "anatomy", name))
+            first = last + 1
+    return tuple(parts)
 
 
-def _subjects(head: Head) -> list[str]:
-    """What the predicate is said of.
-
-    "No abnormality", of nothing in particular or of the chest, speaks of lungs and pleura; only a chest that is called
-    normal has a heart of normal size.
-    """
-    subjects = dict.fromkeys(_place(item).subject for item in head.places if _place(item).subject)
-    if head.item.roles[Role.PREDICATE] not in ("abnormal", "quiet"):
-        return list(subjects)
-    return [subject for subject in subjects if subject != "chest"] or ["cardiopulmonary"]
-
-
-def _places_of(head: Head, subject: str) -> tuple[Item, ...]:
-    return tuple(item for item in head.places if _place(item).subject in ("", subject))
-
-
-def _place(item: Item) -> Place:
-    place = item.roles[Role.PLACE]
-    assert isinstance(place, Place), "the lexicon gives places for this role"
-    return place
-
-
-def _is_qualified(item: Item, items: Sequence[Item]) -> bool:
-    """ "No findings to suggest pneumonia" and "no process such as edema" deny what follows, not everything."""
-    following = items[items.index(item) + 1 :]
-    is_governed = bool(following) and (
-        Role.SUGGESTION in following[0].roles or following[0].word in ("of", "to", "for")
-    )
-    return is_governed or any(Role.FINDING in other.roles for other in following)
-
-
-def _link_suggestions(mentions: Sequence[Mention], items: Sequence[Item]) -> list[Mention]:
-    """Marks each finding that stands right after "suggesting" and the like with the finding before it."""
-    linked: list[Mention] = []
-    for mention in mentions:
-        position = items.index(mention.item)
-        cue = next((i for i in range(position - 1, 0, -1) if _suggests(items, i) or _ends_search(items[i])), 0)
-        source = None
-        if _suggests(items, cue):
-            source = next((other.item for other in reversed(mentions) if other.item.start < items[cue].start), None)
-        linked.append(replace(mention, suggested_by=source) if source is not None else mention)
-    return linked
-
-
-def _suggests(items: Sequence[Item], position: int) -> bool:
-    """Whether the item names what the finding before it may be."""
-    if Role.SUGGESTION in items[position].roles:
-        return True
-    return position > 0 and Role.COMMA in items[position - 1].roles and items[position].word in HEDGED_NAMES
-
-
-def _ends_search(item: Item) -> bool:
-    return not {Role.FINDING, Role.AUXILIARY, Role.TERMINATOR, Role.NEGATION}.isdisjoint(item.roles)
-
-
-def _share_places(mentions: Sequence[Mention], items: Sequence[Item]) -> list[Mention]:
-    """Gives a finding without a place that of its neighbour in the same phrase.
-
-    Forwards through "and", "or", "with" and "suggesting" ("left effusion and atelectasis"); backwards where the place
-    follows the list ("effusion and atelectasis on the left").
-    """
-    shared = list(mentions)
-    for index in range(1, len(shared)):
-        before, here = shared[index - 1], shared[index]
-        if before.places and _may_take(here) and _joins(before.item, here.item, items, across_commas=False):
-            shared[index] = replace(here, places=before.places)
-    for index in range(len(shared) - 1, 0, -1):
-        before, here = shared[index - 1], shared[index]
-        follows = bool(here.places) and here.places[0].start > here.item.start
-        if follows and _may_take(before) and _joins(before.item, here.item, items, across_commas=True):
-            shared[index - 1] = replace(before, places=here.places)
-    return shared
-
-
-def _may_take(mention: Mention) -> bool:
-    """Edema is of both lungs unless its own side is stated."""
-    return not mention.places and Role.FINDING in mention.item.roles and mention.term.finding != "edema"
-
-
-def _joins(first: Item, second: Item, items: Sequence[Item], *, across_commas: bool) -> bool:
-    start, end = items.index(first) + 1, items.index(second)
-    between = items[start:end]
-    is_suggestion = any(_suggests(items, position) for position in range(start, end))
-    if not is_suggestion and not any(item.word == "with" or _LINKS & item.roles.keys() for item in between):
-        return False
-    ends = _ENDS if across_commas or is_suggestion else _ENDS | {Role.COMMA}
-    return all(item.word == "with" or not ends & item.roles.keys() for item in between)
+def _qualifier(item: Item) -> Part:
+    entry = item.entry
+    kind = "size" if item.roles & Role.SIZE else "concept"
+    return Part(item.start, item.end, kind, entry.severity or entry.course or item.word)

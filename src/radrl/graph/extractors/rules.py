@@ -1,87 +1,110 @@
 """The rule-based extractor: lexicon, scope and attachment; no weights, no network, deterministic.
 
-Sentences -> longest-match phrases -> clauses with their cues (NegEx, Chapman et al. 2001; ConText, Harkema et al. 2009)
--> findings with sides, zones, severity -> canonical triplets. Deviations from NegEx: scope ends with the clause rather
-than after six words, lists are followed to their end, and statements of normality deny what they exclude ("heart size
-is normal" denies cardiomegaly).
+    text -> sentences -> phrases of the lexicon -> clauses -> certainty (cues) and attachment (places, qualifiers)
+         -> mentions -> canonical facts -> graph
+
+Certainty follows NegEx (Chapman et al. 2001) and ConText (Harkema et al. 2009). Deviations from NegEx: scope ends with
+the clause rather than after six words, lists are followed to their end, and statements of normality deny what they
+exclude ("heart size is normal" denies cardiomegaly). What a sentence says does not depend on its neighbours, so
+readings of recent sentences are kept; only general denials and vague places are settled over the whole text.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 
 from radrl.graph.extractors.facts import Fact, settle, triplets
-from radrl.graph.extractors.matching import Item, Role
-from radrl.graph.extractors.mentions import Mention, read_sentence
+from radrl.graph.extractors.mentions import Mention, Part, Remark, read_sentence
 from radrl.graph.extractors.sentences import split_sentences
-from radrl.graph.lexicon.anatomy import Place
-from radrl.graph.types import Certainty, Entity, EntityType, KnowledgeGraph, Relation, RelationName, entity_type, label
+from radrl.graph.types import Certainty, Entity, EntityType, KnowledgeGraph, Relation, RelationName, label
 
-VERSION = "1"
+VERSION = "2"
 """Part of every cache key; changes whenever the same text may give another graph."""
 
-_Node = tuple[int, int, EntityType, str, Certainty]
-_Edge = tuple[_Node, RelationName, _Node]
+_TYPES = {kind.value: kind for kind in EntityType}
+_Node = tuple[int, int, str, str, Certainty]
+"""Start, end, type, canonical name, certainty."""
 
 
 def extract_rules(text: str) -> KnowledgeGraph:
     """Graph of a text. Any text is accepted; one that speaks of no finding gives an empty graph."""
-    facts = settle([mention for sentence in split_sentences(text) for mention in read_sentence(text, sentence)])
-    found = {fact.mention.item: fact.mention for fact in facts}
-    edges = dict.fromkeys(edge for fact in facts for edge in _edges(fact, found))
-    nodes = sorted({_node(fact.mention) for fact in facts} | {node for head, _, tail in edges for node in (head, tail)})
-    ids = {node: str(number) for number, node in enumerate(nodes, start=1)}
+    readings = [
+        (sentence.start, read_sentence(text[sentence.start : sentence.end]))
+        for sentence in split_sentences(text)
+        if not sentence.is_question
+    ]
+    facts = settle([(offset, reading.mentions) for offset, reading in readings if reading.mentions])
+    drawing = _Drawing()
+    for fact in facts:
+        drawing.add_fact(fact)
+    for offset, reading in readings:
+        for remark in reading.remarks:
+            drawing.add_remark(remark, offset)
+    entities, relations = drawing.finish(text)
     return KnowledgeGraph(
-        entities=tuple(_entity(text, node, ids[node]) for node in nodes),
-        relations=tuple(
-            Relation(head=ids[head], relation=relation, tail=ids[tail]) for head, relation, tail in sorted(edges)
-        ),
+        entities=entities,
+        relations=relations,
         triplets=triplets(facts),
-        labels=label((fact.mention.term.finding, fact.mention.certainty) for fact in facts),
+        labels=label((fact.mention.term.fact, fact.mention.certainty) for fact in facts),
     )
 
 
-def _entity(text: str, node: _Node, number: str) -> Entity:
+class _Drawing:
+    """Collects mentions and the edges between them, each once."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[_Node, int] = {}
+        self._edges: set[tuple[int, RelationName, int]] = set()
+
+    def add_fact(self, fact: Fact) -> None:
+        mention, offset = fact.mention, fact.offset
+        head = self._number(_node(mention, offset))
+        for part in mention.anatomy:
+            self._edges.add((head, "located_at", self._number(_part(part, offset))))
+        for part in mention.qualifiers:
+            self._edges.add((self._number(_part(part, offset)), "modify", head))
+        if fact.source is not None:
+            self._edges.add((self._number(_node(fact.source, offset)), "suggestive_of", head))
+
+    def add_remark(self, remark: Remark, offset: int) -> None:
+        concept, anatomy = self._number(_part(remark.concept, offset)), self._number(_part(remark.anatomy, offset))
+        self._edges.add((concept, "modify", anatomy))
+
+    def finish(self, text: str) -> tuple[tuple[Entity, ...], tuple[Relation, ...]]:
+        """Entities numbered in order of position, and their relations in order of the entities."""
+        ordered = sorted(self._numbers)
+        rank = {self._numbers[node]: place for place, node in enumerate(ordered, start=1)}
+        edges = sorted((rank[head], relation, rank[tail]) for head, relation, tail in self._edges)
+        return (
+            tuple([_entity(text, node, place) for place, node in enumerate(ordered, start=1)]),
+            tuple([_relation(str(head), relation, str(tail)) for head, relation, tail in edges]),
+        )
+
+    def _number(self, node: _Node) -> int:
+        return self._numbers.setdefault(node, len(self._numbers))
+
+
+@lru_cache(maxsize=16_384)
+def _relation(head: str, relation: RelationName, tail: str) -> Relation:
+    """Relations are values, so the many texts that hold the same one share it."""
+    return Relation(head=head, relation=relation, tail=tail)
+
+
+def _entity(text: str, node: _Node, place: int) -> Entity:
     start, end, kind, canonical, certainty = node
     return Entity(
-        id=number, text=text[start:end], start=start, end=end, type=kind, canonical=canonical, certainty=certainty
+        id=str(place),
+        text=text[start:end],
+        start=start,
+        end=end,
+        type=_TYPES[kind],
+        canonical=canonical,
+        certainty=certainty,
     )
 
 
-def _node(mention: Mention) -> _Node:
-    finding = mention.term.finding
-    return (mention.item.start, mention.item.end, entity_type(finding), finding, mention.certainty)
+def _node(mention: Mention, offset: int) -> _Node:
+    term = mention.term
+    return (mention.start + offset, mention.end + offset, term.kind, term.name, mention.certainty)
 
 
-def _edges(fact: Fact, found: Mapping[Item, Mention]) -> Iterator[_Edge]:
-    mention = fact.mention
-    head = _node(mention)
-    for run in _runs(mention.places):
-        name = fact.sites[0] if len(fact.sites) == 1 else _name(run)
-        if name:
-            yield head, "located_at", (run[0].start, run[-1].end, EntityType.ANATOMY, name, "present")
-    for item, role in (
-        *((item, Role.SEVERITY) for item in mention.severities),
-        *((item, Role.COURSE) for item in mention.courses),
-    ):
-        yield (item.start, item.end, EntityType.CONCEPT, str(item.roles[role]), "present"), "modify", head
-    source = found.get(mention.suggested_by) if mention.suggested_by else None
-    if source is not None:
-        yield _node(source), "suggestive_of", head
-
-
-def _runs(places: Sequence[Item]) -> list[list[Item]]:
-    """Place words that stand next to each other, as one mention: "left upper zone"."""
-    runs: list[list[Item]] = []
-    for item in places:
-        if runs and item.start - runs[-1][-1].end <= 1:
-            runs[-1].append(item)
-        else:
-            runs.append([item])
-    return runs
-
-
-def _name(run: Sequence[Item]) -> str:
-    """Canonical name of a run, with the side when it states one: "left upper zone", or "bilateral" by itself."""
-    places = [place for item in run if isinstance(place := item.roles[Role.PLACE], Place)]
-    sides = dict.fromkeys(side for place in places for side in place.sides)
-    name = next((place.name for place in reversed(places) if place.name), "lung" if sides else "")
-    return f"{next(iter(sides))} {name}" if len(sides) == 1 else name
+def _part(part: Part, offset: int) -> _Node:
+    return (part.start + offset, part.end + offset, part.kind, part.canonical, "present")

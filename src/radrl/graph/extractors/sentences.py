@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
-from radrl.graph.lexicon.cues import HEADINGS_DROPPED, HEADINGS_KEPT
+from radrl.graph.lexicon.cues import headings
 
 _BOUNDARY = re.compile(
     r"""
@@ -17,14 +17,13 @@ _BOUNDARY = re.compile(
     """,
     re.VERBOSE,
 )
-_ABBREVIATION = re.compile(r"(?:\b(?:dr|mr|mrs|ms|vs|st|approx|e\.g|i\.e|resp|ca|fig)|^\s*\d{1,2})$", re.IGNORECASE)
+_ABBREVIATIONS = frozenset(["dr", "mr", "mrs", "ms", "vs", "st", "approx", "e.g", "i.e", "resp", "ca", "fig"])
 _LONGEST_ABBREVIATION = 8
 _LONGEST_SENTENCE = 800
 """Code points; a longer sentence is cut there, so that no text costs more than its length."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sentence:
+class Sentence(NamedTuple):
     """A stretch of the text.
 
     Example: `Sentence(start=0, end=24, is_question=False)`
@@ -36,32 +35,48 @@ class Sentence:
     is_question: bool
 
 
-def split_sentences(text: str) -> Iterator[Sentence]:
+def split_sentences(text: str) -> list[Sentence]:
     """Sentences in order, without those of dropped sections.
 
     A single line break is a space unless the next line starts like a sentence; `Dr.`, `vs.`, decimals and a leading
     `1.` do not end one.
     """
+    sentences: list[Sentence] = []
     for first, last in _kept_sections(text):
         start = first
         for boundary in _BOUNDARY.finditer(text, first, last):
-            if _is_abbreviation(text, start, boundary):
+            if boundary.group() == "." and _is_abbreviation(text, start, boundary.start()):
                 continue
-            yield from _pieces(start, boundary.start(), is_question="?" in boundary.group())
+            _add(sentences, text, start, boundary.start(), is_question="?" in boundary.group())
             start = boundary.end()
-        yield from _pieces(start, last, is_question=False)
+        _add(sentences, text, start, last, is_question=False)
+    return sentences
 
 
-def _pieces(start: int, end: int, *, is_question: bool) -> Iterator[Sentence]:
-    for first in range(start, end, _LONGEST_SENTENCE):
-        yield Sentence(start=first, end=min(first + _LONGEST_SENTENCE, end), is_question=is_question)
+def _add(sentences: list[Sentence], text: str, start: int, end: int, *, is_question: bool) -> None:
+    """Adds a stretch without the blanks around it; one that is too long is cut at the last blank before the limit."""
+    while start < end and text[start] in " \n":
+        start += 1
+    while end - start > _LONGEST_SENTENCE:
+        blank = text.rfind(" ", start, start + _LONGEST_SENTENCE)
+        cut = blank if blank > start else start + _LONGEST_SENTENCE
+        sentences.append(Sentence(start, cut, is_question))
+        start = cut
+    if end > start:
+        sentences.append(Sentence(start, end, is_question))
 
 
-def _is_abbreviation(text: str, sentence_start: int, boundary: re.Match[str]) -> bool:
-    if boundary.group() != ".":
+def _is_abbreviation(text: str, sentence_start: int, dot: int) -> bool:
+    tail = text[max(sentence_start, dot - _LONGEST_ABBREVIATION) : dot].split()
+    if not tail:
         return False
-    tail = text[max(sentence_start, boundary.start() - _LONGEST_ABBREVIATION) : boundary.start()]
-    return _ABBREVIATION.search(tail) is not None
+    is_list_number = (
+        len(tail) == 1
+        and len(tail[0]) <= 2
+        and tail[0].isdigit()
+        and not text[sentence_start:dot].strip(tail[0] + " \n\t")
+    )
+    return is_list_number or tail[-1].lower().lstrip("(") in _ABBREVIATIONS
 
 
 def _kept_sections(text: str) -> Iterator[tuple[int, int]]:
@@ -73,7 +88,7 @@ def _kept_sections(text: str) -> Iterator[tuple[int, int]]:
     for heading in _headings().finditer(text):
         if heading.start() < kept_from:
             continue
-        if heading.group("name").lower() not in HEADINGS_DROPPED:
+        if heading.group("name").lower() not in headings("headings_dropped"):
             continue
         yield kept_from, heading.start()
         kept_from = _section_end(text, heading.end())
@@ -90,7 +105,12 @@ def _section_end(text: str, start: int) -> int:
 
 @cache
 def _headings() -> re.Pattern[str]:
-    names = "|".join(re.escape(name) for name in sorted(HEADINGS_DROPPED | HEADINGS_KEPT, key=len, reverse=True))
+    names = "|".join(
+        re.escape(name)
+        for name in sorted(
+            headings("headings_dropped") | headings("headings_kept"), key=lambda name: (-len(name), name)
+        )
+    )
     return re.compile(
         rf"(?:(?:^|(?<=\n))[ \t]{{0,8}}|(?<=[.\n ][ ]))(?=[a-z])(?P<name>{names})[ \t]{{0,8}}:", re.IGNORECASE
     )

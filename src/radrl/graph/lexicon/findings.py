@@ -1,148 +1,125 @@
-"""The 14 CheXpert findings, the words radiologists use for them, and where each one sits.
+"""Findings, devices and procedures: canonical names, the words for them, what they count as and where each one sits.
 
-Names are CheXpert's (Irvin et al. 2019, arXiv 1901.07031), lower case. Surface forms are ours.
+The entries are in findings.yaml, devices.yaml and procedures.yaml; their headers say where they come from and how they
+map to CheXpert's 14 labels (Irvin et al. 2019, arXiv 1901.07031).
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal
 
-from radrl.graph.lexicon.anatomy import MIDLINE_PLACES
+from radrl.graph.lexicon.anatomy import MIDLINE_PLACES, SIDED_PLACES
+from radrl.graph.lexicon.tables import LazyTable, read_table
 from radrl.graph.lexicon.words import fold
 
 NO_FINDING = "no finding"
 SUPPORT_DEVICES = "support devices"
 
-_FORMS: Mapping[str, tuple[str, ...]] = {
-    NO_FINDING: ("no finding", "no abnormality", "no abnormalities", "none", "normal"),
-    "enlarged cardiomediastinum": (
-        "enlarged cardiomediastinum", "widened mediastinum", "wide mediastinum", "enlarged mediastinum",
-        "mediastinal widening", "widening of the mediastinum", "mediastinal enlargement",
-        "enlargement of the mediastinum", "enlarged cardiomediastinal silhouette", "cardiomediastinal enlargement",
-        "enlargement of the cardiomediastinal silhouette", "widened cardiomediastinal silhouette",
-    ),
-    "cardiomegaly": (
-        "cardiomegaly", "enlarged heart", "enlarged cardiac silhouette", "enlarged cardiac shadow",
-        "enlarged heart size", "cardiac enlargement", "enlargement of the heart",
-        "enlargement of the cardiac silhouette", "heart enlargement", "big heart", "large heart",
-        "increased heart size", "increased cardiothoracic ratio", "large cardiac silhouette",
-    ),
-    "lung opacity": (
-        "lung opacity", "opacity", "pulmonary opacity", "opacification", "infiltrate", "infiltration",
-        "airspace opacity", "air space opacity", "airspace disease", "air space disease", "haziness", "hazy opacity",
-        "airspace opacification", "air space opacification", "lung opacification", "pulmonary infiltrate",
-        "parenchymal opacity", "reticulation", "interstitial opacity", "interstitial marking",
-    ),
-    "lung lesion": (
-        "lung lesion", "lesion", "nodule", "pulmonary nodule", "lung nodule", "mass", "lung mass", "pulmonary mass",
-        "granuloma", "cavitary lesion", "nodular lesion", "nodular opacity", "nodular density", "tumor", "tumour",
-        "neoplasm", "metastasis", "cavity", "pulmonary lesion", "mass lesion", "calcified granuloma", "malignancy",
-    ),
-    "edema": (
-        "edema", "pulmonary edema", "interstitial edema", "alveolar edema", "interstitial pulmonary edema",
-        "lung edema", "alveolar pulmonary edema", "vascular congestion", "pulmonary vascular congestion",
-        "pulmonary congestion", "pulmonary venous congestion", "venous congestion", "congestive heart failure",
-        "heart failure", "chf", "cardiac failure", "fluid overload", "volume overload", "kerley b line",
-        "kerley line", "pulmonary venous hypertension", "cephalization", "congestive failure",
-        "cardiac decompensation",
-    ),
-    "consolidation": (
-        "consolidation", "airspace consolidation", "air space consolidation", "lobar consolidation",
-        "lung consolidation", "pulmonary consolidation", "parenchymal consolidation", "consolidative opacity",
-        "consolidative change", "air bronchogram", "consolidative process",
-    ),
-    "pneumonia": (
-        "pneumonia", "bronchopneumonia", "lobar pneumonia", "aspiration pneumonia", "pneumonitis", "infection",
-        "infectious process", "lung infection", "pulmonary infection", "pneumonic infiltrate", "pneumonic process",
-        "infectious infiltrate", "pneumonic consolidation", "chest infection",
-    ),
-    "atelectasis": (
-        "atelectasis", "atelectases", "atelectatic change", "volume loss", "loss of volume", "collapse",
-        "lung collapse", "lobar collapse", "linear atelectasis", "plate like atelectasis", "discoid atelectasis",
-        "atelectatic opacity", "platelike atelectasis", "subsegmental atelectasis", "atelectatic band",
-        "linear atelectatic band",
-    ),
-    "pneumothorax": (
-        "pneumothorax", "pneumothoraces", "hydropneumothorax", "tension pneumothorax", "ptx", "pleural air",
-        "air in the pleural space", "visceral pleural line",
-    ),
-    "pleural effusion": (
-        "pleural effusion", "effusion", "pleural fluid", "fluid in the pleural space", "hydrothorax", "hemothorax",
-        "haemothorax", "subpulmonic effusion", "subpulmonic fluid", "layering fluid", "blunted costophrenic angle",
-        "costophrenic angle blunting", "blunting of the costophrenic angle", "pleural fluid collection",
-    ),
-    "pleural other": (
-        "pleural other", "pleural thickening", "pleural plaque", "pleural scarring", "pleural calcification",
-        "thickened pleura", "thickening of the pleura", "apical capping", "apical cap", "calcified pleural plaque",
-        "pleural scar", "fibrothorax", "pleural abnormality other than effusion", "plaque",
-    ),
-    "fracture": (
-        "fracture", "rib fracture", "clavicle fracture", "clavicular fracture", "fractured rib", "fractured clavicle",
-        "broken rib", "broken clavicle", "acute fracture", "old fracture", "healed fracture", "healing fracture",
-        "displaced fracture", "bone fracture",
-    ),
-    SUPPORT_DEVICES: (
-        "support devices", "device", "medical device", "support apparatus", "line and tube", "tube and line",
-        "hardware",
-    ),
-}  # fmt: skip
+FINDINGS: tuple[str, ...] = (
+    NO_FINDING, "enlarged cardiomediastinum", "cardiomegaly", "lung opacity", "lung lesion", "edema", "consolidation",
+    "pneumonia", "atelectasis", "pneumothorax", "pleural effusion", "pleural other", "fracture", SUPPORT_DEVICES,
+)  # fmt: skip
+"""CheXpert's names, in its order: the label space."""
 
-FINDINGS: tuple[str, ...] = tuple(_FORMS)
-"""Canonical names, in CheXpert's order."""
+TermKind = Literal["disorder", "device", "procedure"]
 
-DEVICES: Mapping[str, tuple[str, ...]] = {
-    "endotracheal tube": ("endotracheal tube", "et tube", "ett", "endotracheal", "intubation tube"),
-    "tracheostomy tube": ("tracheostomy tube", "tracheostomy", "tracheostomy cannula"),
-    "enteric tube": (
-        "enteric tube", "nasogastric tube", "ng tube", "ngt", "orogastric tube", "og tube", "feeding tube",
-        "dobhoff tube", "dobbhoff tube", "gastric tube", "nasoenteric tube", "enteric catheter",
-    ),
-    "central line": (
-        "central line", "central venous line", "central venous catheter", "cvc", "picc", "picc line",
-        "venous catheter", "ij catheter", "ij line", "internal jugular catheter", "internal jugular line",
-        "subclavian line", "port", "subclavian catheter", "dialysis catheter", "hemodialysis catheter", "port a cath",
-        "portacath", "chest port", "swan ganz catheter", "pulmonary artery catheter", "mediport", "central catheter",
-        "port catheter",
-    ),
-    "chest tube": (
-        "chest tube", "chest drain", "pleural drain", "pigtail catheter", "thoracostomy tube", "pleural catheter",
-        "intercostal drain", "pleurx catheter",
-    ),
-    "pacemaker": (
-        "pacemaker", "pacer", "pacemaker lead", "pacing lead", "icd", "aicd", "defibrillator", "pacing device",
-        "cardiac device", "pacemaker generator", "pulse generator", "pacing wire", "dual chamber pacemaker",
-    ),
-    "sternotomy wires": (
-        "sternotomy wire", "sternal wire", "median sternotomy wire", "sternotomy", "cabg clip", "mediastinal clip",
-    ),
-    "prosthetic valve": ("prosthetic valve", "valve replacement", "valve prosthesis", "prosthetic heart valve"),
-    "other device": (
-        "catheter", "stent", "surgical clip", "spinal hardware", "intra aortic balloon pump", "iabp",
-        "orthopedic hardware", "monitoring lead", "ecg lead", "ekg lead", "drain",
-    ),
-}  # fmt: skip
-"""Device -> surface forms. All are the finding `support devices`; which device it is decides the site."""
-
-_DEVICE_SITES: Mapping[str, str] = {
-    "endotracheal tube": "trachea",
-    "tracheostomy tube": "trachea",
-    "enteric tube": "abdomen",
-    "central line": "upper mediastinum",
-    "sternotomy wires": "mediastinum",
-    "prosthetic valve": "cardiac silhouette",
-}
-_SIDED_DEVICE_SITES: Mapping[str, str] = {"chest tube": "pleural space", "pacemaker": "clavicle"}
-
-PLEURAL = frozenset({"pleural effusion", "pneumothorax", "pleural other"})
 PARENCHYMAL = frozenset({"lung opacity", "lung lesion", "edema", "consolidation", "pneumonia", "atelectasis"})
-SIDED = PLEURAL | PARENCHYMAL | {"fracture"}
-"""Findings that have a side: a denial without one denies both."""
+"""Findings of the lung itself: where one is asserted, a general "no acute process" does not deny opacity."""
 
-SYNONYMS: Mapping[str, str] = {
-    key: finding
-    for finding, forms in (*_FORMS.items(), *((SUPPORT_DEVICES, forms) for forms in DEVICES.values()))
-    for form in (*forms, finding)
-    for key in (form, fold(form))
-}
-"""Surface form -> canonical finding. Keys are folded (see `fold`) and, for convenience, as listed."""
+_SIDED_CLASSES = frozenset({"pleural", "lung", "bone", *SIDED_PLACES})
+LUNG_ZONES = ("upper zone", "mid zone", "lower zone", "apex", "hilum")
+"""Places that narrow down a lung."""
+BONES = ("ribs", "clavicle", "shoulder", "spine")
+"""Places that narrow down a fracture."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Term:
+    """A finding, device or procedure as the lexicon knows it; there is one object a name.
+
+    Example: "granuloma" is `Term(name="granuloma", fact="lung lesion", kind="disorder", parents=("lung lesion",),
+             place="lung", is_of_both=False, needs_side=False, forms=("granuloma", ...))`
+    """
+
+    name: str
+    """Canonical name; an entity carries it."""
+    fact: str
+    """Name in triplets and labels: CheXpert's where the term is a kind of one of the 14, else its own."""
+    kind: TermKind
+    parents: tuple[str, ...]
+    """Directly broader names."""
+    place: str
+    """"pleural", "lung" or "bone": a class of sided sites; a canonical place; or "stated": wherever the text says."""
+    is_of_both: bool = False
+    """Asserted without a side, it is of both."""
+    needs_side: bool = False
+    """Has no site until its side is stated: a chest tube."""
+    forms: tuple[str, ...]
+
+    @property
+    def is_sided(self) -> bool:
+        """Whether a denial without a side denies both."""
+        return self.place in _SIDED_CLASSES and not self.needs_side
+
+
+@cache
+def terms() -> Mapping[str, Term]:
+    """Every term by canonical name."""
+    read: dict[str, Term] = {}
+    kinds: tuple[tuple[str, TermKind], ...] = (
+        ("findings", "disorder"),
+        ("devices", "device"),
+        ("procedures", "procedure"),
+    )
+    for table, kind in kinds:
+        for name, entry in read_table(table).items():
+            read[name] = _term(name, entry, kind)
+    return read
+
+
+def _term(name: str, entry: Mapping[str, Any], kind: TermKind) -> Term:
+    broader: str = entry.get("counts_as", SUPPORT_DEVICES if kind == "device" else name)
+    fact = name if broader == "null" else broader
+    parents: tuple[str, ...] = tuple(entry.get("parents", ()))
+    if fact != name and not parents:
+        parents = (fact,)
+    is_device = name == SUPPORT_DEVICES or kind == "device"
+    return Term(
+        name=name,
+        fact=fact,
+        kind="device" if is_device else kind,
+        parents=parents,
+        place=entry["place"],
+        is_of_both=entry.get("both") == "true",
+        needs_side=entry.get("sided") == "true",
+        forms=(*entry["forms"], name),
+    )
+
+
+def term(name: str) -> Term | None:
+    """The term of a canonical name, or None."""
+    return terms().get(name)
+
+
+def _synonyms() -> dict[str, str]:
+    """Own forms win over those of kinds, so that a form listed twice means what the name itself says."""
+    return {
+        key: term.fact
+        for term in sorted(terms().values(), key=lambda term: term.fact == term.name)
+        if term.fact in FINDINGS
+        for form in term.forms
+        for key in (form, fold(form))
+    }
+
+
+SYNONYMS: Mapping[str, str] = LazyTable(_synonyms)
+"""Surface form -> canonical finding of the 14. Keys are folded (see `fold`) and, for convenience, as listed."""
+
+DEVICES: Mapping[str, tuple[str, ...]] = LazyTable(
+    lambda: {term.name: term.forms for term in terms().values() if term.kind == "device" and term.name not in FINDINGS}
+)
+"""Device -> surface forms. Nearly all are the finding `support devices`; which device it is decides the site."""
 
 
 def canonical_finding(text: str) -> str | None:
@@ -164,14 +141,21 @@ def default_site(finding: str, *, side: str | None = None, zone: str | None = No
     >>> default_site("consolidation", side="left", zone="upper zone")
     'left upper zone'
     """
-    if finding == "cardiomegaly":
-        return "cardiac silhouette"
-    if finding == "enlarged cardiomediastinum":
-        return "mediastinum"
-    if finding == NO_FINDING:
-        return None
-    place = _place(finding, zone)
-    return f"{side} {place}" if side and place and place not in MIDLINE_PLACES else place
+    known = term(finding)
+    if zone in ("upper", "mid", "lower"):
+        zone = f"{zone} zone"
+    place = known.place if known is not None else "stated"
+    if place == "stated":
+        site = zone
+    elif place == "pleural":
+        site = "pleural space"
+    elif place == "lung":
+        site = zone or "lung"
+    elif place == "bone":
+        site = zone if zone in BONES else "ribs"
+    else:
+        site = place
+    return _on_side(site, side)
 
 
 def device_site(device: str, *, side: str | None = None) -> str | None:
@@ -179,18 +163,13 @@ def device_site(device: str, *, side: str | None = None) -> str | None:
 
     None for a sided device whose side is not stated, and for devices that may be anywhere.
     """
-    if device in _SIDED_DEVICE_SITES:
-        return f"{side} {_SIDED_DEVICE_SITES[device]}" if side else None
-    return _DEVICE_SITES.get(device)
+    known = term(device)
+    if known is None or known.place == "stated" or (known.needs_side and side is None):
+        return None
+    return _on_side(known.place, side)
 
 
-def _place(finding: str, zone: str | None) -> str | None:
-    if finding in PLEURAL:
-        return "pleural space"
-    if zone in ("upper", "mid", "lower"):
-        zone = f"{zone} zone"
-    if finding == "fracture":
-        return zone if zone in ("clavicle", "shoulder", "spine") else "ribs"
-    if finding == SUPPORT_DEVICES:
-        return zone
-    return zone or "lung"
+def _on_side(site: str | None, side: str | None) -> str | None:
+    if site is None or side is None or site in MIDLINE_PLACES or site not in SIDED_PLACES:
+        return site
+    return f"{side} {site}"

@@ -6,8 +6,11 @@ from functools import lru_cache
 _WORD = re.compile(r"[^\W_]+")
 
 _IRREGULAR = {
-    "apices": "apex",
-    "apexes": "apex",
+    "'t": "not",
+    "\u2019t": "not",
+    "apices": "apices",
+    "apexes": "apices",
+    "bases": "bases",
     "atelectases": "atelectasis",
     "bullae": "bulla",
     "diagnoses": "diagnosis",
@@ -24,7 +27,10 @@ _IRREGULAR = {
 
 @lru_cache(maxsize=65536)
 def fold_word(word: str) -> str:
-    """Lower case and singular: "Opacities" -> "opacity", "masses" -> "mass", "apices" -> "apex"."""
+    """Lower case and singular: "Opacities" -> "opacity", "masses" -> "mass".
+
+    "Bases" and "apices" stay plural: there is one of each lung, so the plural says which side, namely both.
+    """
     word = word.lower()
     if word in _IRREGULAR:
         return _IRREGULAR[word]
