@@ -253,7 +253,9 @@ def graph_train(
     hidden: Annotated[int, typer.Option(help="Width of a BERT from scratch.")] = 128,
     layers: Annotated[int, typer.Option(help="Layers of a BERT from scratch.")] = 2,
     epochs: Annotated[int | None, typer.Option(help="Passes over the sentences, of either model.")] = None,
-    batch: Annotated[int | None, typer.Option(help="Sentences (entities) and marked pairs (relations) an update.")] = None,
+    batch: Annotated[
+        int | None, typer.Option(help="Sentences (entities) and marked pairs (relations) an update.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Every random draw follows from it.")] = 0,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 ...")] = "cpu",
 ) -> None:

@@ -24,9 +24,10 @@ sys.exit(", ".join(name for name in {HEAVY} if name in sys.modules) or 0)
         f"from radrl.cli import app; app(['config', 'config={EXAMPLE}'])",
         "from radrl.cli import app; app(['graph', 'report.txt'])",
         "from radrl.cli import app; app(['phantom', 'p', '--train', '2', '--val', '0', '--test', '0', '--ood', '0'])",
+        "from radrl.cli import app; app(['lint-reward', 'chex_phi4mm', 'num_questions=2', 'kinds=[presence]'])",
         "import radrl.report.build",
     ],
-    ids=["import", "help", "version", "help of a command", "config", "graph", "phantom", "report"],
+    ids=["import", "help", "version", "help of a command", "config", "graph", "phantom", "lint-reward", "report"],
 )
 def test_neither_torch_nor_transformers_is_loaded(code, tmp_path):
     (tmp_path / "report.txt").write_text("No pleural effusion.\n")

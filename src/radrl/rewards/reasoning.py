@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from radrl.graph.extract import extract, extract_all
 from radrl.graph.lexicon.findings import NO_FINDING
+from radrl.graph.surface import fact_name
 from radrl.graph.types import EntityType, KnowledgeGraph
 from radrl.rewards.api import Attempt
 from radrl.text import Trace, after_first_sentence, parse_trace, think_text
@@ -111,7 +112,7 @@ def mentions(
     found: list[Evidence] = []
     for entity in graph.entities:
         holds = entity.certainty != "absent"
-        note = verdicts.get((entity.canonical, holds)) if entity.type in _FINDINGS else None
+        note = verdicts.get((fact_name(entity.canonical), holds)) if entity.type in _FINDINGS else None
         if note is None or entity.start is None or entity.end is None:
             continue
         start = to_completion(entity.start)

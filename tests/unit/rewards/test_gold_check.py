@@ -38,10 +38,10 @@ def test_a_reward_that_does_not_pay_its_own_reference_stops_the_run_with_reward_
 def test_fewer_bad_rows_than_half_are_counted_in_a_warning(caplog):
     with caplog.at_level(logging.WARNING):
         check_gold(rubric(), [PRESENCE, NORMAL, WRONG], seed=1)
-    assert [record.getMessage() for record in caplog.records] == [
-        "reward answer_exact does not give 1 of 3 references its highest, the first of sample wrong; "
-        "`radrl score --gold` lists them"
-    ]
+    (warned,) = [record.getMessage() for record in caplog.records]
+    assert warned.startswith(
+        "reward answer_exact does not give 1 of 3 references its highest, the first of sample wrong"
+    )
 
 
 def test_a_reward_that_fails_on_a_reference_stops_the_run_with_the_reason():
