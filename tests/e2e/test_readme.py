@@ -31,7 +31,11 @@ def test_the_readme_is_short_and_says_what_this_is_not_for(readme):
 
 
 def test_every_command_of_the_readme_exists(code):
-    known = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    known = {
+        command.name or command.callback.__name__.replace("_", "-")
+        for command in app.registered_commands
+        if command.callback
+    }
     named = set(re.findall(r"\bradrl ([a-z][a-z-]*)", code))
     assert {"train", "demo"} <= known
     assert named
