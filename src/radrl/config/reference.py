@@ -75,7 +75,7 @@ def _section_lines(section: type[BaseModel], *, prefix: str, seen: dict[type[Bas
     if fields:
         yield f"\n## {name}\n\n{section.__doc__}\n\n| key | type | default | meaning |\n|---|---|---|---|"
         for key, field in fields.items():
-            yield f"| `{prefix}{key}` | {_type_name(field)} | {_default(field)} | {field.description or ''} |"
+            yield f"| `{prefix}{key}` | {_type_name(field)} | {default_in_words(field)} | {field.description or ''} |"
     for key, field in section.model_fields.items():
         inner = _inner(field)
         if inner is not None:
@@ -122,7 +122,8 @@ def type_in_words(annotation: Any) -> str:
     return names.get(annotation, getattr(annotation, "__name__", str(annotation)))
 
 
-def _default(field: FieldInfo) -> str:
+def default_in_words(field: FieldInfo) -> str:
+    """The default of a field as the page has it; `required` where there is none."""
     if field.is_required():
         return "required"
     value: Any = field.get_default()

@@ -6,7 +6,7 @@ OUT/scenes/{split}.jsonl
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -54,7 +54,8 @@ def export(
         for split, num_questions in splits.items():
             items: list[Item] = []
             scenes: list[Json] = []
-            for pictured, asked in _ask_split(world, pool, split=split, num_questions=num_questions):
+            patients = pool.patients(split=split)
+            for pictured, asked in ask_patients(world, patients, split=split, num_questions=num_questions):
                 items += asked
                 scenes += _keep(world, pictured, asked, out=out)
                 if progress is not None:
@@ -64,13 +65,16 @@ def export(
     return files
 
 
-def _ask_split(
-    world: PhantomWorld, pool: DrawingPool, *, split: str, num_questions: int
+def ask_patients(
+    world: PhantomWorld, patients: Iterable[tuple[Pictured, ...]], *, split: str, num_questions: int
 ) -> Iterator[tuple[Pictured, list[Item]]]:
-    """Studies in order, with what is asked about each, until there are enough questions."""
+    """Studies in order, with what is asked about each, until there are enough questions.
+
+    Raises DataError when nothing can be asked about hundreds of patients in a row.
+    """
     ledger = Ledger(world, split=split)
     num_left, num_dry = num_questions, 0
-    for patient in pool.patients(split=split):
+    for patient in patients:
         num_dry += 1
         for pictured in patient:
             asked = list(ask_study(world, ledger, pictured, at_most=num_left))

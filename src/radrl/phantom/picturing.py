@@ -45,10 +45,10 @@ def picture_patient(world: PhantomWorld, index: int, *, split: str) -> tuple[Pic
 
 def _picture(world: PhantomWorld, patient: Patient, study: Study, *, split: str) -> Pictured:
     film = lay_film(patient.anatomy, study.technique, size_px=world.size_px, difficulty=world.difficulty)
-    toggled = _toggled_fact(world, patient, study, split=split) if world.twins else None
+    toggled = toggled_fact(world, patient, study, split=split) if world.twins else None
     if toggled is None:
         return Pictured(patient=patient, original=_develop(film, study))
-    twin = _develop(film, _toggle(study, toggled))
+    twin = _develop(film, toggle(study, toggled))
     original = _develop(film, study)
     if toggled not in (*original.visible, *twin.visible):
         return Pictured(patient=patient, original=original)
@@ -70,7 +70,7 @@ def _develop(film: Film, study: Study) -> Picture:
     )
 
 
-def _toggled_fact(world: PhantomWorld, patient: Patient, study: Study, *, split: str) -> Fact | None:
+def toggled_fact(world: PhantomWorld, patient: Patient, study: Study, *, split: str) -> Fact | None:
     """A fact whose coming or going changes one finding and no other; None where there is no such."""
     rng = generator(world, patient.number, study.index, purpose="twin")
     removable = [fact for fact in study.facts if _stands_alone(fact, study) and fact.certainty == "present"]
@@ -89,7 +89,8 @@ def _stands_alone(fact: Fact, study: Study) -> bool:
     return fact.name != "support devices" and not is_pneumonia
 
 
-def _toggle(study: Study, fact: Fact) -> Study:
+def toggle(study: Study, fact: Fact) -> Study:
+    """The twin: the same study with the fact where it was not, or without it where it was."""
     if fact in study.facts:
         return replace(study, facts=tuple(other for other in study.facts if other != fact))
     return replace(study, facts=(*study.facts, fact))
