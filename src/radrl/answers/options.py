@@ -11,6 +11,7 @@ LETTERS = "ABCDEFG"
 """Letters an option may have; an option without one has that of its position."""
 
 _LETTER = re.compile(r"(?<![^\W_])[A-G](?![^\W_])")
+_ARTICLE = re.compile(r"(?<![^\W_])A\s+(?!(?:is|was|holds|fits|because|since|as)\b)[a-z]")
 _LETTERED = re.compile(r"\(?([A-Ga-g])(?:[).:]+\s*(.*))?", re.DOTALL)
 
 
@@ -72,5 +73,8 @@ def split_letter(text: str) -> tuple[str | None, str]:
 
 
 def _only_letter(text: str) -> str | None:
-    letters = set(_LETTER.findall(text))
-    return letters.pop() if len(letters) == 1 else None
+    """The one letter of a text; an A that may be the article names nothing, and makes a second letter ambiguous."""
+    letters = _LETTER.findall(text)
+    if len(set(letters)) != 1 or len(letters) == len(_ARTICLE.findall(text)):
+        return None
+    return letters[0]

@@ -59,9 +59,14 @@ def read_rubric(named: str) -> StageRubrics:
         near = difflib.get_close_matches(named, PRESETS, n=1)
         advice = f"Did you mean {near[0]}?" if near else f"Presets: {', '.join(PRESETS)}."
         raise ConfigError(f"{named!r} is neither a preset of rewards nor a YAML file with them. {advice}")
-    if _OF_A_RUN & _keys_of(file):
+    if not is_rubric_file(file):
         return _of_run(load_config(Config, [f"config={file}"]).config)
     return _of_rubric(load_config(RubricConfig, [f"config={file}"]).config)
+
+
+def is_rubric_file(file: Path) -> bool:
+    """Whether a YAML file holds a rubric rather than a training run."""
+    return not _OF_A_RUN & _keys_of(file)
 
 
 def _of_rubric(rubric: RubricConfig) -> StageRubrics:

@@ -12,7 +12,8 @@ from rich.table import Table
 
 from radrl.config.lint import LintConfig
 from radrl.config.load import load_config
-from radrl.config.schema import Config
+from radrl.config.rubric_file import RubricConfig, is_rubric_file
+from radrl.config.schema import Config, WorkerConfig, WorkerRewardConfig
 from radrl.errors import CheckFailed, ConfigError, DataError
 from radrl.exits import guarded
 from radrl.lint.attack import Earned, Example, Result, attack
@@ -70,14 +71,23 @@ def read_arguments(args: Sequence[str]) -> tuple[LintConfig, list[Target]]:
     if len(named) > 1 or bool(config.reward) == bool(of_run):
         raise ConfigError(
             f"there should be one thing to attack, not {' '.join(args) or 'nothing'!r} (from the command line). Name a "
-            "reward, a preset or path/to/file.py:function, or give config=FILE of a training run."
+            "reward, a preset or path/to/file.py:function, or give config=FILE of a training run or a rubric."
         )
     if not of_run:
         return config, [target_of(config)]
-    loaded = load_config(Config, of_run)
+    return config, targets_of(config, _read_run(of_run))
+
+
+def _read_run(args: Sequence[str]) -> Config:
+    """The training run of the arguments; a file of nothing but a rubric is a run with these rewards and gates."""
+    _, _, file = args[0].partition("config=")
+    if len(args) == 1 and Path(file).is_file() and is_rubric_file(Path(file)):
+        rubric = load_config(RubricConfig, args).config
+        return Config(rewards=rubric.rewards, worker=WorkerConfig(reward=WorkerRewardConfig(gate=rubric.gate)))
+    loaded = load_config(Config, args)
     for warning in loaded.warnings:
         log.warning("%s", warning)
-    return config, targets_of(config, loaded.config)
+    return loaded.config
 
 
 def lint(target: Target, config: LintConfig, *, pool: RewardPool, done: Callable[[], None] = lambda: None) -> Result:

@@ -181,6 +181,14 @@ def test_the_stages_of_a_run_are_attacked_each_on_questions_of_its_kind(tmp_path
     assert whole.trace == "answer_first"
 
 
+def test_a_file_of_nothing_but_a_rubric_is_attacked_with_its_gates(tmp_path):
+    file = tmp_path / "rubric.yaml"
+    file.write_text("{rewards: [{name: answer_f1, outcome: true}], gate: {margin: 0.25}}")
+    _, (target,) = read_arguments([f"config={file}"])
+    assert [term.name for term in target.rewards] == ["answer_f1"]
+    assert target.gate.margin == 0.25
+
+
 def test_an_unwritable_result_is_an_error_before_the_verdict(tmp_path):
     with pytest.raises(DataError, match="cannot write"):
         lint_from(["format", "num_questions=4", "kinds=[presence]", f"out={tmp_path / 'none' / 'x.json'}"])

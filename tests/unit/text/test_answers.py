@@ -163,6 +163,8 @@ def test_the_order_and_separator_of_a_set_do_not_matter(items, separator):
         ("B", "B"),
         ("(D)", "D"),
         ("The answer is C", "C"),
+        ("It is plain that A is right", "A"),
+        ("The answer is A.", "A"),
         ("Final: B", "B"),
         ("Answer: C", "C"),
         ("b.", "B"),
@@ -173,7 +175,9 @@ def test_an_option_letter_is_read_where_it_stands_alone(text, letter):
     assert read_answer(text, kind=AnswerKind.CHOICE) == {letter}
 
 
-@pytest.mark.parametrize("text", ["Pneumonia", "H) x", "", "A or B", "C ❌", "no evidence of it", "CABG"])
+@pytest.mark.parametrize(
+    "text", ["Pneumonia", "H) x", "", "B or C", "C ❌", "no evidence of it", "CABG", "A careful look"]
+)
 def test_words_several_letters_and_letters_beyond_g_name_no_option(text):
     assert read_answer(text, kind=AnswerKind.CHOICE) is None
 

@@ -21,12 +21,11 @@ SAMPLE = Sample(
 )  # fmt: skip
 
 
-def score_all(text: str) -> None:
+def score_all(text: str) -> list[float | None]:
     attempt = Attempt(
         sample=SAMPLE, text=text, trace=parse_trace(text), num_tokens=1, max_tokens=1, is_cut=True
     )  # fmt: skip
-    for name in REWARDS:
-        bind(name, kwargs={}).score(attempt)
+    return [bind(name, kwargs={}).score(attempt).value for name in REWARDS]
 
 
 HOSTILE = {
@@ -49,4 +48,5 @@ def test_row_23_four_times_a_hostile_completion_costs_at_most_five_times_as_much
 
 @pytest.mark.parametrize("make", HOSTILE.values(), ids=HOSTILE.keys())
 def test_row_23_a_hostile_megabyte_is_read_by_every_reward(make):
-    score_all(make(1_000_000))
+    earned = score_all(make(1_000_000))
+    assert all(value is None or 0 <= value <= 1 for value in earned)
