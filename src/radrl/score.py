@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean, pstdev
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
@@ -132,17 +133,20 @@ class _Tally:
 
     def table(self, title: str) -> Table:
         """One row a reward, its further numbers behind it, then outcome and total."""
-        table = Table(title=title, title_justify="left")
+        table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
         table.add_column("reward", overflow="fold")
         for column in ("weight", "mean", "std", "min", "max", "abstained", "failed"):
             table.add_column(column, justify="right", no_wrap=True)
         for name in sorted(self.values, key=("outcome", "total").__contains__):
             given = self.values[name]
-            numbers = (fmean(given), pstdev(given), min(given), max(given)) if given else ()
-            shown = [f"{number:.3f}" for number in numbers] or ["-"] * 4
+            shown = ["-"] * 4
+            if given:
+                shown = [f"{fmean(given):.3f}", f"{pstdev(given):.3f}", f"{min(given):.2f}", f"{max(given):.2f}"]
             weight = f"{self.weights[name]:g}" if name in self.weights else ""
             counts = (self.num_abstained.get(name, 0), len(self.failures.get(name, ())))
-            table.add_row(name, weight, *shown, *(str(count) for count in counts))
+            reward, _, further = name.partition("/")
+            label = f"  {further}" if further and reward in self.weights else name
+            table.add_row(label, weight, *shown, *(str(count) for count in counts))
         for name, reasons in self.failures.items():
             table.caption = f"{table.caption or ''}{name} failed first with: {reasons[0]}\n"
         return table

@@ -97,7 +97,7 @@ def test_a_file_in_the_documented_form_is_scored_and_summed_up(folder):
     assert "advantage" not in right
     (row,) = (line for line in ended.output.splitlines() if "answer_exact" in line)
     # name, weight, mean, std, min, max, abstained, failed
-    assert row.replace("│", "").split() == ["answer_exact", "0.9", "0.500", "0.500", "0.000", "1.000", "0", "0"]
+    assert row.replace("│", "").split() == ["answer_exact", "0.9", "0.500", "0.500", "0.00", "1.00", "0", "0"]
     assert "2 completions" in ended.output
 
 

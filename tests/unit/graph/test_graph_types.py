@@ -65,6 +65,9 @@ def test_labels_take_the_strongest_claim():
         ("No effusion. Endotracheal tube.", "present"),
         ("Left effusion.", "absent"),
         ("Possible left effusion.", "absent"),
+        ("Normal chest.", "present"),
+        ("No acute cardiopulmonary process.", "present"),
+        ("No acute abnormality. Old rib fracture.", "absent"),
         ("The patient was seen.", None),
     ],
 )
