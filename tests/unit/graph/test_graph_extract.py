@@ -136,6 +136,24 @@ def test_a_hostile_megabyte_is_read():
         assert extract_rules(unit * (1_000_000 // len(unit))).labels.keys() == set(FINDINGS)
 
 
+def test_that_side_is_the_one_the_text_spoke_of_last_even_when_the_sentence_is_remembered():
+    for side in ("left", "right", "left"):
+        graph = extract_rules(f"Large {side} pneumothorax. No effusion on that side.")
+        assert {t.tail for t in graph.triplets if t.head == "pleural effusion"} == {f"{side} pleural space"}
+
+
+def test_the_second_half_of_an_ellipsis_is_an_entity_where_none_stands():
+    text = "Effusion on the right, none on the left."
+    absent = [entity for entity in extract_rules(text).entities if entity.certainty == "absent"]
+    assert [(entity.text, entity.canonical) for entity in absent] == [("none", "pleural effusion")]
+
+
+def test_abbreviated_degrees_are_severities():
+    graph = extract_rules("Sml L eff, mod R PTX, lge LLL atx.")
+    severities = {(t.head, t.tail) for t in graph.triplets if t.relation == "modify"}
+    assert severities == {("mild", "pleural effusion"), ("moderate", "pneumothorax"), ("severe", "atelectasis")}
+
+
 def test_remembered_sentences_change_nothing_and_their_number_is_bounded():
     read_sentence.cache_clear()
     first = extract_rules(_REPORT)

@@ -79,7 +79,7 @@ def _apply_late_cues(clause: Clause, claims: dict[int, Certainty | None]) -> Non
             roles = item.roles
             if roles & Role.HEAD and item.index in claims:
                 _settle_late(claims, item.index, denied=denied, doubted=doubted, dropped=dropped)
-            if roles & _LATE and not (roles & _EARLY and not is_last_head):
+            if roles & _LATE and not roles & Role.PREDICATE and not (roles & _EARLY and not is_last_head):
                 denied |= bool(roles & Role.LATE_NEGATION)
                 doubted |= bool(roles & Role.LATE_DOUBT)
             dropped |= bool(roles & Role.LATE_UNCLAIMED)

@@ -37,7 +37,9 @@ def claims_of(head: Head, clause: Clause, certainty: Certainty) -> list[Claim]:
     """Claims of one head, none for a predicate that says nothing of a finding ("the trachea is midline")."""
     term = head.item.entry.term
     if term is not None:
-        return [Claim(_renamed(term, head), certainty, head.item, head.places, head.qualifiers)]
+        own = _renamed(term, head)
+        named = [own, *(terms()[name] for name in own.companions if certainty != "absent")]
+        return [Claim(each, certainty, head.item, head.places, head.qualifiers) for each in named]
     said = head.item.entry.predicates or head.item.entry.weak_predicates
     if "normal" in said:
         return _normal(head, clause, certainty="uncertain" if certainty == "absent" else "absent")
@@ -100,7 +102,8 @@ def _subjects(head: Head) -> list[str]:
     subjects = dict.fromkeys([subject for item in head.places if (subject := item.place.subject)])
     if "lymph node" in subjects:
         return ["lymph node"]
-    if not OF_THE_FILM.intersection(head.item.entry.predicates):
+    entry = head.item.entry
+    if not OF_THE_FILM.intersection(entry.predicates or entry.weak_predicates):
         return list(subjects)
     return [subject for subject in subjects if subject != "chest"] or ["cardiopulmonary"]
 

@@ -9,11 +9,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from radrl.graph.extractors.matching import Item, Role
-from radrl.graph.lexicon.cues import stated_findings, words
+from radrl.graph.lexicon.cues import normal_means, stated_findings, words
 
 _OWN_CUES = Role.NEGATION | Role.DOUBT | Role.UNCLAIMED
 _DENYING_CUES = Role.NEGATION | Role.DOUBT
-_ASSERTS = Role.SEVERITY | Role.COURSE | Role.AUXILIARY
+_ASSERTS = Role.SEVERITY | Role.COURSE | Role.AUXILIARY | Role.SIZE
+_VERDICTS = Role.LATE_NEGATION | Role.LATE_DOUBT
 _LEADS_ON = Role.PREPOSITION | Role.NEGATION | Role.AUXILIARY | Role.SUGGESTION | Role.DOUBT
 OF_THE_FILM = frozenset({"abnormal", "quiet"})
 """Predicates that need no place: "no abnormality" is said of the whole film."""
@@ -67,7 +68,7 @@ def _split_chunks(items: Sequence[Item]) -> list[Chunk]:
     lead, content, roles = "", list[Item](), 0
     for item in items:
         if not item.roles & Role.SEPARATOR:
-            if item.roles & Role.PLACE and roles & Role.HEAD and _runs_on(content, items[item.index :]):
+            if item.roles & Role.PLACE and roles & Role.HEAD and _runs_on(content, items[item.index :], roles):
                 chunks.append(Chunk(lead, content, roles))
                 lead, content, roles = "but", [], 0
             content.append(item)
@@ -84,14 +85,16 @@ def _split_chunks(items: Sequence[Item]) -> list[Chunk]:
     if content:
         chunks.append(Chunk(lead, content, roles))
     for chunk in chunks:
-        if chunk.roles & Role.WEAK_PREDICATE and chunk.roles & Role.PLACE:
+        if chunk.roles & Role.WEAK_PREDICATE and (chunk.roles & Role.PLACE or len(items) == 1):
             _promote(chunk)
     return chunks
 
 
-def _runs_on(content: Sequence[Item], rest: Sequence[Item]) -> bool:
+def _runs_on(content: Sequence[Item], rest: Sequence[Item], roles: int) -> bool:
     """Whether dictation starts a new statement here without a stop: "no effusion heart size normal"."""
     before = content[-1]
+    if roles & Role.NEGATION and before.roles & Role.FINDING and _finds_at_side(rest):
+        return True
     head = next(item for item in reversed(content) if item.roles & Role.HEAD)
     is_adjective = not head.roles & Role.FINDING and not OF_THE_FILM.intersection(head.entry.predicates)
     if before.entry.place is not None:
@@ -102,6 +105,15 @@ def _runs_on(content: Sequence[Item], rest: Sequence[Item]) -> bool:
         lacks_noun = is_adjective and not any(item.roles & Role.PLACE for item in content)
         may_start = not lacks_noun and not before.roles & _LEADS_ON
     return may_start and _states(rest)
+
+
+def _finds_at_side(items: Sequence[Item]) -> bool:
+    """Whether the sentence ends, without a list, in a sided place and its finding: "no effusion right base mass"."""
+    if not items[0].place.sides or any(item.roles & Role.SEPARATOR for item in items):
+        return False
+    place_ends = (item for item in items if item.roles & Role.FINDING or item.roles & ~Role.MODIFIER)
+    first = next(place_ends, None)
+    return first is not None and bool(first.roles & Role.FINDING)
 
 
 def _states(items: Sequence[Item]) -> bool:
@@ -129,7 +141,8 @@ def _promote(chunk: Chunk) -> None:
             continue
         before, following = chunk.items[:position], chunk.items[position + 1 :]
         says_more = bool(following) and following[0].roles & Role.HEAD
-        if not says_more and (_describes(item, before) or _names(item, following)):
+        is_alone = len(chunk.items) == 1 and _is_of_film(item)
+        if not says_more and (is_alone or _describes(item, before) or _names(item, following)):
             item.roles |= Role.PREDICATE
             chunk.roles |= Role.PREDICATE
 
@@ -157,9 +170,15 @@ def _names(item: Item, following: Sequence[Item]) -> bool:
     return False
 
 
+def _is_of_film(item: Item) -> bool:
+    return bool(OF_THE_FILM.intersection(item.entry.weak_predicates))
+
+
 def _fits(item: Item, place: Item) -> bool:
     assert place.entry.place is not None, "only places are asked about"
     subject = place.entry.place.subject
+    if _is_of_film(item):
+        return subject in normal_means()
     return any((subject, said) in stated_findings() for said in item.entry.weak_predicates)
 
 
@@ -174,7 +193,9 @@ def _starts_clause(chunk: Chunk, roles: int, *, rest: Sequence[Chunk]) -> bool:
         return False
     if roles & _DENYING_CUES and _asserts_severity(chunk) and not _list_goes_on(rest):
         return True
-    if chunk.lead == "," and chunk.roles & Role.HEAD and chunk.roles & Role.LATE_NEGATION and roles & _ASSERTS:
+    if chunk.roles & _VERDICTS and not chunk.roles & (Role.HEAD | Role.PLACE | Role.WEAK_PREDICATE | _OWN_CUES):
+        return False
+    if chunk.lead == "," and chunk.roles & Role.HEAD and chunk.roles & _VERDICTS and roles & _ASSERTS:
         return bool(roles & Role.HEAD) and not roles & _DENYING_CUES
     if not chunk.roles & Role.AUXILIARY:
         return False

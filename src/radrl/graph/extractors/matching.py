@@ -103,11 +103,13 @@ class _Node:
 
 _NUMBER = r"\d++(?:\.\d++)?"
 _UNIT = "(?:mm|cm|millimet(?:er|re)s?|centimet(?:er|re)s?)"
+_SLASHED = r"\b(?:b/l|c/w|h/o|r/o|s/p|w/o(?:ut)?)\b|\bw/"
 _TOKEN = re.compile(
     rf"{_NUMBER}(?:\s?{_UNIT}?\s?(?:x|by)\s?{_NUMBER}){{0,2}}\s?-?{_UNIT}\b"
     r"|[^\W_]+|(?<=n)['\u2019]t\b|[,:()\[\]/✅❌]|(?<=\s)[-\u2013\u2014](?=\s)|\?(?=\w)",
     re.IGNORECASE,
 )
+_TOKEN_OR_SLASHED = re.compile(rf"{_SLASHED}|{_TOKEN.pattern}", re.IGNORECASE)
 _BLANK = re.compile(r"xx+", re.IGNORECASE)
 _UNITS = ("mm", "cm", "meter", "metre")
 _SIZE = Entry(phrase="", roles=Role.SIZE)
@@ -146,7 +148,7 @@ _PUNCTUATION: Mapping[str, int] = {
 
 def match(text: str) -> list[Item]:
     """Phrases of a sentence in order, longest first, without overlap; unknown words and XXXX blanks are left out."""
-    tokens = list(_TOKEN.finditer(text))
+    tokens = list((_TOKEN_OR_SLASHED if "/" in text else _TOKEN).finditer(text))
     if "XX" in text or "xx" in text:
         tokens = [token for token in tokens if not _BLANK.fullmatch(token.group())]
     words = [fold_word(token.group()) for token in tokens]

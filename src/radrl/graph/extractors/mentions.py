@@ -8,8 +8,15 @@ from radrl.graph.extractors.attachment import Head, attach
 from radrl.graph.extractors.certainty import certainties
 from radrl.graph.extractors.claims import Claim, claims_of
 from radrl.graph.extractors.clauses import Clause, split_clauses
+from radrl.graph.extractors.ellipsis import fill_in
 from radrl.graph.extractors.matching import Item, Role, match
-from radrl.graph.extractors.neighbours import lend_places, link_suggestions, settle_degrees, share_places
+from radrl.graph.extractors.neighbours import (
+    lend_places,
+    link_suggestions,
+    open_hedged_signs,
+    settle_degrees,
+    share_places,
+)
 from radrl.graph.extractors.placing import Placement, name_place, place_finding
 from radrl.graph.lexicon.findings import Term
 from radrl.graph.types import Certainty
@@ -76,9 +83,9 @@ _SILENT = Reading()
 
 
 @lru_cache(maxsize=NUM_REMEMBERED)
-def read_sentence(sentence: str) -> Reading:
-    """Claims and remarks of a sentence, in order."""
-    items = match(sentence)
+def read_sentence(sentence: str, side: str = "") -> Reading:
+    """Claims and remarks of a sentence, in order; `side` is what "that side" means where the sentence names none."""
+    items = fill_in(match(sentence), side=side)
     roles = 0
     for item in items:
         roles |= item.roles
@@ -99,6 +106,7 @@ def read_sentence(sentence: str) -> Reading:
     if len(claims) > 1:
         if roles & (Role.SUGGESTION | Role.COMMA):
             link_suggestions(claims, items)
+            open_hedged_signs(claims)
         share_places(claims, items)
     return Reading(_mentions(claims), tuple(remarks))
 

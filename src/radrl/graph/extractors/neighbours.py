@@ -58,6 +58,15 @@ def link_suggestions(claims: Sequence[Claim], items: Sequence[Item]) -> None:
             claim.suggested_by = next(earlier, None)
 
 
+def open_hedged_signs(claims: Sequence[Claim]) -> None:
+    """A blunted costophrenic angle stands for an effusion, but not where the text only supposes what causes it."""
+    supposed = {id(claim.suggested_by) for claim in claims if claim.suggested_by and claim.certainty == "uncertain"}
+    for claim in claims:
+        is_blunted = claim.term.name == "costophrenic angle blunting"
+        if is_blunted and claim.certainty == "present" and id(claim.head) in supposed:
+            claim.certainty = "uncertain"
+
+
 def _suggests(items: Sequence[Item], position: int) -> bool:
     """Whether the item names what the finding before it may be."""
     if items[position].roles & Role.SUGGESTION:

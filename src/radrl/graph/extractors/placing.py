@@ -91,6 +91,8 @@ def locations(places: Sequence[Place]) -> list[Location]:
     "left upper and mid zone" is two zones of one side; "left upper and right lower zone" is two single places: once a
     side and a zone are known, a change of class opens a new group.
     """
+    if places and places[0].name == "lung" and any(place.name in LUNG_ZONES for place in places):
+        places = places[1:]  # "Lungs: right basal": the zone narrows down the lungs named before it.
     groups: list[tuple[list[str], list[str]]] = [([], [])]
     last_class = ""
     for place in places:

@@ -5,18 +5,20 @@
 
 Certainty follows NegEx (Chapman et al. 2001) and ConText (Harkema et al. 2009). Deviations from NegEx: scope ends with
 the clause rather than after six words, lists are followed to their end, and statements of normality deny what they
-exclude ("heart size is normal" denies cardiomegaly). What a sentence says does not depend on its neighbours, so
-readings of recent sentences are kept; only general denials and vague places are settled over the whole text.
+exclude ("heart size is normal" denies cardiomegaly). What a sentence says depends on its neighbours only for "that
+side", so readings of recent sentences are kept; only general denials and vague places are settled over the whole text.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 
+from radrl.graph.extractors.ellipsis import refers_back
 from radrl.graph.extractors.facts import Fact, settle, triplets
-from radrl.graph.extractors.mentions import Mention, Part, Remark, read_sentence
+from radrl.graph.extractors.mentions import Mention, Part, Reading, Remark, read_sentence
 from radrl.graph.extractors.sentences import split_sentences
 from radrl.graph.types import Certainty, Entity, EntityType, KnowledgeGraph, Relation, RelationName, label
 
-VERSION = "2"
+VERSION = "3"
 """Part of every cache key; changes whenever the same text may give another graph."""
 
 _TYPES = {kind.value: kind for kind in EntityType}
@@ -26,11 +28,12 @@ _Node = tuple[int, int, str, str, Certainty]
 
 def extract_rules(text: str) -> KnowledgeGraph:
     """Graph of a text. Any text is accepted; one that speaks of no finding gives an empty graph."""
-    readings = [
-        (sentence.start, read_sentence(text[sentence.start : sentence.end]))
-        for sentence in split_sentences(text)
-        if not sentence.is_question
-    ]
+    readings: list[tuple[int, Reading]] = []
+    for sentence in split_sentences(text):
+        if not sentence.is_question:
+            words = text[sentence.start : sentence.end]
+            side = _last_side(readings) if refers_back(words) else ""
+            readings.append((sentence.start, read_sentence(words, side)))
     facts = settle([(offset, reading.mentions) for offset, reading in readings if reading.mentions])
     drawing = _Drawing()
     for fact in facts:
@@ -45,6 +48,16 @@ def extract_rules(text: str) -> KnowledgeGraph:
         triplets=triplets(facts),
         labels=label((fact.mention.term.fact, fact.mention.certainty) for fact in facts),
     )
+
+
+def _last_side(readings: Sequence[tuple[int, Reading]]) -> str:
+    """The side that the last sentence with one speaks of; empty if it speaks of both."""
+    for _, reading in reversed(readings):
+        names = [part.canonical for mention in reading.mentions for part in mention.anatomy]
+        sides = {name.partition(" ")[0] for name in names} & {"left", "right"}
+        if sides:
+            return sides.pop() if len(sides) == 1 else ""
+    return ""
 
 
 class _Drawing:

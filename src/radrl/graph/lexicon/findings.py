@@ -55,6 +55,8 @@ class Term:
     """Asserted without a side, it is of both."""
     needs_side: bool = False
     """Has no site until its side is stated: a chest tube."""
+    companions: tuple[str, ...] = ()
+    """Findings that come with it wherever it is not denied: the effusion of a hydropneumothorax."""
     forms: tuple[str, ...]
 
     @property
@@ -93,6 +95,7 @@ def _term(name: str, entry: Mapping[str, Any], kind: TermKind) -> Term:
         place=entry["place"],
         is_of_both=entry.get("both") == "true",
         needs_side=entry.get("sided") == "true",
+        companions=tuple(entry.get("with", ())),
         forms=(*entry["forms"], name),
     )
 

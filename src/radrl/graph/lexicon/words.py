@@ -5,7 +5,17 @@ from functools import lru_cache
 
 _WORD = re.compile(r"[^\W_]+")
 
+_UPPER_CASE = {"CM": "cardiomegaly"}
+"""Abbreviations that mean something else in lower case."""
 _IRREGULAR = {
+    "b/l": "bilateral",
+    "c/w": "cw",
+    "h/o": "ho",
+    "r/o": "ro",
+    "s/p": "sp",
+    "w/": "with",
+    "w/o": "without",
+    "w/out": "without",
     "'t": "not",
     "\u2019t": "not",
     "apices": "apices",
@@ -31,7 +41,7 @@ def fold_word(word: str) -> str:
 
     "Bases" and "apices" stay plural: there is one of each lung, so the plural says which side, namely both.
     """
-    word = word.lower()
+    word = _UPPER_CASE.get(word) or word.lower()
     if word in _IRREGULAR:
         return _IRREGULAR[word]
     if len(word) < 4 or word.endswith(("ss", "us", "is")):
