@@ -51,6 +51,7 @@ def measure(stage: Stage, sampler: Sampler, sampling: Sampling, run: Run) -> dic
         [term for term in stage.rubric.rewards if term.outcome],
         stage.rubric.gate.config,
         max_tokens=stage.max_response_length,
+        pool=stage.rubric.pool,
     )
     rates: dict[str, float] = {}
     prompts = stage.prompts.items
