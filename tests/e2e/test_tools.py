@@ -99,7 +99,7 @@ def test_a_graph_of_a_missing_file_or_field_is_refused(tmp_path):
     wrong = run_script("radrl", "graph", "rows.jsonl", folder=tmp_path)
     assert (missing.code, missing.output) == (
         2,
-        "error: gone.txt is not a file. Give a file of plain lines or JSON lines.\n",
+        "error: gone.txt is not a file. Give a file of plain lines, JSON lines or a JSON list, or - for input.\n",
     )
     assert wrong.code == 2
     assert "line 1 of rows.jsonl has no text to read" in wrong.output

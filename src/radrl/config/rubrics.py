@@ -6,6 +6,7 @@ one, and an entry of a name that the preset has already replaces the preset's.
 
 import difflib
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -147,7 +148,8 @@ def expand(entries: Any) -> Any:
         if isinstance(entry, str):
             for term in _preset(entry).rewards:
                 from_presets[str(term["name"])] = len(expanded)
-                expanded.append(dict(term))
+                # Whole copies: what a user sets on top must not reach the preset.
+                expanded.append(deepcopy(dict(term)))
             continue
         place = from_presets.pop(_name_of(entry), None)
         if place is None:

@@ -90,6 +90,9 @@ def test_terms_of_a_preset_are_counted_like_written_ones(tmp_path):
     args = [f"config={file}", "curriculum.stages.0.rewards.2.kwargs.alpha=0.4"]
     stage = load_config(Config, args).config.curriculum.stages[0]
     assert [term.kwargs for term in stage.rewards if term.name == "think_similarity"] == [{"alpha": 0.4}]
+    # The preset itself stays as it is.
+    (again,) = load_config(Config, args[:1]).config.curriculum.stages
+    assert [term.kwargs for term in again.rewards if term.name == "think_similarity"] == [{"alpha": 0.3}]
 
 
 def test_a_stage_takes_a_preset_too_and_what_is_shown_loads_again(tmp_path):
