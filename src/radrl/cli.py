@@ -212,7 +212,15 @@ def score(
 
 
 @app.command()
-def lint_reward(settings: Settings = None) -> None:
+def lint_reward(
+    settings: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="A reward, a preset, path/to/file.py:function, or config=FILE of a run or a rubric; and key=value.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
     """Attack a reward or a rubric with known hacks; fail when one earns more than an honest guess."""
     _end("radrl.lint", "lint_from", settings or [])
 
