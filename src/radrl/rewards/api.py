@@ -136,17 +136,6 @@ class BoundReward:
         """Score of one attempt; for rewards per rollout."""
         return as_score(self.entry.function(attempt, **self.arguments))
 
-    def score_group(self, attempts: Sequence[Attempt]) -> list[Score]:
-        """Scores of all attempts at one sample, in order; for rewards per group."""
-        return _as_scores(self.entry.function(attempts, **self.arguments), len(attempts))
-
-    def score_batch(self, groups: Sequence[Sequence[Attempt]]) -> list[list[Score]]:
-        """Scores of all groups of a step, in order; for rewards per batch."""
-        returned = list(self.entry.function(groups, **self.arguments))
-        if len(returned) != len(groups):
-            raise RewardError(f"it returned {len(returned)} groups of scores for {len(groups)}. Return one a group.")
-        return [_as_scores(scores, len(group)) for scores, group in zip(returned, groups, strict=True)]
-
     def _wanted_by(self, function: Callable[..., object]) -> dict[str, object]:
         wanted = inspect.signature(function).parameters
         return {name: value for name, value in self.arguments.items() if name in wanted}
@@ -244,13 +233,6 @@ def as_score(returned: object) -> Score:
 def is_number(value: object) -> bool:
     """Whether a value is a number: Python's, or a scalar of numpy or torch."""
     return isinstance(value, (int, float)) or (hasattr(value, "__float__") and not getattr(value, "shape", ()))
-
-
-def _as_scores(returned: Sequence[object], num_wanted: int) -> list[Score]:
-    scores = [as_score(item) for item in returned]
-    if len(scores) != num_wanted:
-        raise RewardError(f"it returned {len(scores)} scores for {num_wanted} attempts. Return one each, in order.")
-    return scores
 
 
 def _check_arguments(name: str, function: Reward, kwargs: Mapping[str, Argument]) -> dict[str, object]:

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from radrl.config.schema import GateConfig, RewardConfig
-from radrl.rewards.api import Argument, Attempt, Score, bind
+from radrl.rewards.api import Argument, Attempt, Score, bind, entry
 from radrl.rewards.pool import RewardPool
 from radrl.rewards.rubric import Rubric
+from radrl.rewards.scoring import Call, perform
 from radrl.text import parse_trace
 from radrl.types import AnswerKind, Completion, Prompt, Sample
 
@@ -87,18 +88,19 @@ def value(name: str, sample: Sample, text: str, **kwargs: Argument) -> float | N
     return score(name, sample, text, **kwargs).value
 
 
+def values(name: str, *groups: Sequence[Attempt], **kwargs: Argument) -> list[list[float | None]]:
+    """What a reward of any scope gives the attempts of these groups, asked as a run asks it."""
+    call = Call(term=RewardConfig(name=name, kwargs=kwargs), groups=tuple(tuple(group) for group in groups))
+    scored = perform(call, bind(name, kwargs=kwargs))
+    assert [one.failure for one in scored] == [""] * len(call.attempts)
+    given = iter(scored)
+    return [[next(given).value for _ in group] for group in groups]
+
+
 def lone_value(name: str, sample: Sample, text: str) -> float | None:
     """What a reward of any scope gives a completion alone in its group and batch; its answer is taken to be right."""
-    bound = bind(name, kwargs={})
-    one = attempt(sample, text, outcome=None if bound.entry.per == "rollout" else 1.0)
-    bound.prepare([one])
-    match bound.entry.per:
-        case "rollout":
-            return bound.score(one).value
-        case "group":
-            return bound.score_group([one])[0].value
-        case "batch":
-            return bound.score_batch([[one]])[0][0].value
+    outcome = None if entry(name).per == "rollout" else 1.0
+    return values(name, [attempt(sample, text, outcome=outcome)])[0][0]
 
 
 def completions(sample: Sample, *texts: str) -> list[Completion]:

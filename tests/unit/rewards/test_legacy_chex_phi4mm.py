@@ -4,19 +4,15 @@ from dataclasses import replace
 
 import pytest
 from growth import growth
-from reward_builders import OPEN, PRESENCE, VIEW, attempt, trace, value
+from reward_builders import OPEN, PRESENCE, VIEW, attempt, trace, value, values
 
 from radrl.graph.extract import extract
-from radrl.rewards.api import aliases, bind, entry
+from radrl.rewards.api import aliases, entry
 from radrl.rewards.legacy_chex_phi4mm import surface_entities
 
 LIST = replace(OPEN, answer=frozenset({"pneumonia"}), reference=trace(("consolidation", "pneumonia")))
 EFFUSION = replace(OPEN, answer=frozenset({"pleural effusion"}), reference=trace(("fluid", "pleural effusion")))
 YES = replace(PRESENCE, answer=frozenset({"yes"}), reference=trace(("fluid", "yes")))
-
-
-def batch(name, *groups):
-    return [[score.value for score in scores] for scores in bind(name, kwargs={}).score_batch(groups)]
 
 
 @pytest.mark.parametrize(
@@ -45,7 +41,7 @@ def test_row_16_the_seed_compares_every_prompt_with_the_batchs_first_reference()
     second = replace(OPEN, id="second", reference=trace(("Cardiomegaly.", "cardiomegaly")))
     other = attempt(second, "Cardiomegaly.")
     same = attempt(second, "Left pleural effusion.")
-    assert batch("legacy_external_kg_jac", [attempt(first, "Left pleural effusion.")], [other, same]) == [
+    assert values("legacy_external_kg_jac", [attempt(first, "Left pleural effusion.")], [other, same]) == [
         [1.0],
         [0.0, 1.0],
     ]
@@ -54,30 +50,30 @@ def test_row_16_the_seed_compares_every_prompt_with_the_batchs_first_reference()
 
 def test_row_16_saying_nothing_earns_the_seed_half_where_the_reference_states_no_relation():
     alone = replace(OPEN, reference=trace(("Cardiomegaly.", "cardiomegaly")))
-    assert batch("legacy_external_kg_jac", [attempt(alone, "")]) == [[0.5]]
-    assert batch("legacy_external_kg_acc", [attempt(alone, "")]) == [[0.0]]
+    assert values("legacy_external_kg_jac", [attempt(alone, "")]) == [[0.5]]
+    assert values("legacy_external_kg_acc", [attempt(alone, "")]) == [[0.0]]
     assert value("external_kg_jac", alone, trace(("", "cardiomegaly"))) == 0.0
 
 
 def test_row_16_the_seeds_jaccard_by_hand():
     sample = replace(OPEN, reference=trace(("Left effusion.", "left effusion")))
     # Entities: left, effusion of left, effusion, cardiomegaly: 2 of 3. Relations: effusion at left, the only one.
-    assert batch("legacy_external_kg_jac", [attempt(sample, "Left effusion. Cardiomegaly.")]) == [
+    assert values("legacy_external_kg_jac", [attempt(sample, "Left effusion. Cardiomegaly.")]) == [
         [pytest.approx((2 / 3 + 1) / 2)]
     ]
 
 
 def test_row_17_the_seeds_f1_by_hand():
     sample = replace(OPEN, reference=trace(("Left effusion.", "left effusion")))
-    assert batch("legacy_external_kg_acc", [attempt(sample, "Left effusion. Cardiomegaly.")]) == [
+    assert values("legacy_external_kg_acc", [attempt(sample, "Left effusion. Cardiomegaly.")]) == [
         [pytest.approx((2 * 2 / 5 + 1) / 2)]
     ]
 
 
 def test_the_seed_reads_answers_as_reasoning_and_surface_words_as_findings():
     sample = replace(OPEN, reference=trace(("Cardiomegaly.", "cardiomegaly")))
-    assert batch("legacy_external_kg_jac", [attempt(sample, trace(("hm.", "cardiomegaly")))]) == [[1.0]]
-    assert batch("legacy_external_kg_jac", [attempt(sample, "Enlarged heart.")])[0][0] < 0.6
+    assert values("legacy_external_kg_jac", [attempt(sample, trace(("hm.", "cardiomegaly")))]) == [[1.0]]
+    assert values("legacy_external_kg_jac", [attempt(sample, "Enlarged heart.")])[0][0] < 0.6
 
 
 def test_a_text_that_stands_twice_keeps_its_last_polarity():

@@ -4,7 +4,7 @@ import pytest
 from growth import growth
 from hypothesis import given
 from hypothesis import strategies as st
-from reward_builders import OPEN, VIEW, attempt, trace, value
+from reward_builders import OPEN, VIEW, attempt, trace, value, values
 
 from radrl.errors import ConfigError
 from radrl.rewards.api import bind
@@ -19,7 +19,7 @@ def of_length(name, num_tokens, text=RIGHT, **kwargs):
 
 def of_group(*lengths_and_outcomes, **kwargs):
     group = [attempt(OPEN, RIGHT, num_tokens=length, outcome=outcome) for length, outcome in lengths_and_outcomes]
-    return [score.value for score in bind("group_length", kwargs=kwargs).score_group(group)]
+    return values("group_length", group, **kwargs)[0]
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from radrl.data.load import load_samples
 from radrl.phantom.export import export
 from radrl.phantom.world import DEFAULT_KINDS, PhantomWorld
 from radrl.rewards.api import entry, reward_names
+from radrl.rewards.gold import gold_completion
 from radrl.rewards.rubric import Rubric
-from radrl.types import Completion, Prompt
 
 OURS = [name for name in reward_names() if not entry(name).is_legacy]
 
@@ -15,23 +15,8 @@ def scored(samples):
     """Parts of the reward of each sample's own reference, every registered reward of ours taking part."""
     terms = [RewardConfig(name=name, outcome=name == "answer_exact") for name in OURS]
     rubric = Rubric(terms, GateConfig(), max_tokens=64)
-    groups = rubric.settle(rubric.score([[written(sample)] for sample in samples]), update=False)
+    groups = rubric.settle(rubric.score([[gold_completion(sample)] for sample in samples]), update=False)
     return [group.rollouts[0].reward.parts for group in groups]
-
-
-def written(sample):
-    """The completion of a model that writes the reference, in no tokens, so that rewards of length have no say."""
-    return Completion(
-        prompt=Prompt(sample=sample, text="", token_ids=(1,), num_image_tokens=0),
-        index=0,
-        text=sample.reference,
-        token_ids=(),
-        token_texts=(),
-        logprobs=(),
-        stop="eos",
-        policy_version=0,
-        temperature=1.0,
-    )
 
 
 @pytest.mark.parametrize(
