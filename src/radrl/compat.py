@@ -2,8 +2,13 @@
 
 import ctypes
 import importlib.util
+import inspect
 import sys
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
 
 QWEN_VIDEO_PROCESSOR: Mapping[str, object] = {"video_processor_type": "Qwen2VLVideoProcessor"}
 """Block of processor_config.json that readers with torchvision insist on, vLLM among them; the rest is default."""
@@ -37,6 +42,12 @@ def open_processors_without_torchvision() -> None:
 
     setattr(ProcessorMixin, "get_attributes", classmethod(get_available))  # noqa: B010
     setattr(ProcessorMixin, "opens_without_torchvision", True)  # noqa: B010
+
+
+def cache_keyword(model: "torch.nn.Module") -> str:
+    """What a decoder calls its key-value cache: `cache` since transformers 5.24, `past_key_values` before."""
+    known = inspect.signature(model.forward).parameters
+    return "cache" if "cache" in known else "past_key_values"
 
 
 def quiet_transformers() -> None:

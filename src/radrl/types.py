@@ -125,6 +125,8 @@ class Prompt:
     token_ids: tuple[int, ...]
     """[P] with each image placeholder expanded to the tokens that its features fill."""
     num_image_tokens: int
+    compact_ids: tuple[int, ...] = ()
+    """The same with one placeholder an image, for engines that expand them; empty where no engine will be asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

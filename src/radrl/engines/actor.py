@@ -1,19 +1,18 @@
 """The policy being trained: packed passes with gradient, one optimizer step a mini-batch."""
 
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from radrl.algorithms.aggregate import token_weights
-from radrl.algorithms.kl import k3
-from radrl.algorithms.losses import clipped_policy_loss
+from radrl.algorithms.credit import counted_sequences
+from radrl.algorithms.kl_control import KlController
+from radrl.algorithms.objective import Objective, Rows, micro_batch_loss, step_metrics
 from radrl.batch import Batch
 from radrl.config.schema import ActorConfig, AlgorithmConfig
 from radrl.engines.checkpoint import load_weights, save_weights
@@ -28,16 +27,23 @@ from radrl.types import Prompt
 class PolicyActor:
     """Trains the weights of an adapter by clipped policy gradient, and by imitation in the warm-up.
 
-    With a single update a rollout batch the policy that is updated is the one that sampled, so its own detached
-    log-probabilities stand for the old ones and no pass is spent on them. With several, the sampler's are used.
+    What it minimises is `radrl.algorithms.objective`'s; here are the passes through the model and the steps.
     """
 
     def __init__(
-        self, adapter: ModelAdapter, config: ActorConfig, algorithm: AlgorithmConfig, *, total_updates: int
+        self,
+        adapter: ModelAdapter,
+        config: ActorConfig,
+        algorithm: AlgorithmConfig,
+        *,
+        total_updates: int,
+        kl: KlController | None = None,
     ) -> None:
+        """`kl` says the present weight of a KL term in the loss; without it the weight is `algorithm.kl_coef`."""
         self.adapter = adapter
         self.config = config
         self.algorithm = algorithm
+        self.kl = kl or KlController(algorithm)
         self.optimizer = Optimizer(
             module=adapter.model,
             config=config.optim,
@@ -51,11 +57,13 @@ class PolicyActor:
 
     def update(self, batch: Batch) -> Mapping[str, float]:
         """Take `ppo_epochs` passes over the batch, a step for every `global_batch_size` prompts."""
-        mini_batches = batch.split_by_groups(self.config.global_batch_size)
-        is_on_policy = len(mini_batches) * self.config.ppo_epochs == 1
+        num_updates = self.config.ppo_epochs * len(batch.split_by_groups(self.config.global_batch_size))
+        objective = Objective.of(self.config, self.algorithm, num_updates=num_updates, kl_coef=self.kl.coef)
+        if objective.ratio_mode == "decoupled":
+            batch = batch.replace(old_logprobs=self.logprobs(batch))
         steps: list[Mapping[str, float]] = []
         for _ in range(self.config.ppo_epochs):
-            steps += [self._step(mini_batch, is_on_policy=is_on_policy) for mini_batch in mini_batches]
+            steps += [self._step(part, objective) for part in batch.split_by_groups(self.config.global_batch_size)]
         return mean_of_each(steps)
 
     def fit(self, prompts: Sequence[Prompt], targets: Sequence[tuple[int, ...]]) -> Mapping[str, float]:
@@ -88,74 +96,53 @@ class PolicyActor:
             completions,
             row_tokens=self.config.row_tokens,
             micro_batch_tokens=self.config.micro_batch_tokens,
+            is_one_row=self.adapter.attention == "varlen",
         )
 
-    def _step(self, batch: Batch, *, is_on_policy: bool) -> Mapping[str, float]:
-        assert batch.advantages is not None, "credit is assigned before the update"
-        weights = token_weights(batch.lengths, mode=self.config.loss_avg_mode)
-        sums: Counter[str] = Counter()
-        learnable = batch if self.algorithm.kl_coef > 0 else _with_advantage(batch)
-        token_weight = weights if learnable is batch else weights[_kept_tokens(batch)]
-        for micro_batch in self._plan(*grouped_completions(learnable)):
-            sums.update(self._accumulate(learnable, micro_batch, token_weight, is_on_policy=is_on_policy))
-        return {**sums, **self.optimizer.step()}
+    def _step(self, batch: Batch, objective: Objective) -> Mapping[str, float]:
+        weights = token_weights(
+            batch.lengths,
+            mode=self.config.loss_avg_mode,
+            fixed_length=self.config.loss_length,
+            counted=counted_sequences(batch, self.algorithm),
+        )
+        kept = _teaching(batch, weights, objective)
+        weights = weights[torch.repeat_interleave(kept, batch.lengths)]
+        teaching = batch.select(kept.nonzero()[:, 0].tolist())
+        micro_batches = self._plan(*grouped_completions(teaching))
+        metrics = [self._accumulate(teaching, micro_batch, weights, objective) for micro_batch in micro_batches]
+        return {**step_metrics(metrics), **self.optimizer.step()}
 
     def _accumulate(
-        self, batch: Batch, micro_batch: MicroBatch, weights: Float[Tensor, "T"], *, is_on_policy: bool
-    ) -> dict[str, float]:
-        """Add this micro-batch's share of the gradient; the metrics add up to those of the step."""
+        self, batch: Batch, micro_batch: MicroBatch, weights: Float[Tensor, "T"], objective: Objective
+    ) -> Mapping[str, float]:
+        """Add this micro-batch's share of the gradient; its metrics are `step_metrics`' to put together."""
         scores = score_completions(self.adapter, micro_batch, temperature=batch.temperature)
-        rows = _Rows.of(batch, micro_batch, weights, device=scores.logprobs.device)
-        old = scores.logprobs.detach() if is_on_policy else rows.sampled
-        token = clipped_policy_loss(
-            scores.logprobs,
-            old,
-            rows.advantages,
-            clip_low=self.config.clip_ratio_low,
-            clip_high=self.config.clip_ratio_high,
-            clip_dual=self.config.clip_ratio_dual,
-        )
-        policy_loss = (rows.weights * token.loss).sum()
-        share = rows.weights / weights.sum()
-        loss = policy_loss
-        metrics: dict[str, float] = {}
-        if rows.reference is not None:
-            kl = (rows.weights * k3(scores.logprobs, rows.reference)).sum()
-            loss = loss + self.algorithm.kl_coef * kl
-            metrics["actor/kl_loss"] = float(kl.detach())
-        loss.backward()
-        drift = rows.sampled - scores.logprobs.detach()
-        return metrics | {
-            "actor/pg_loss": float(policy_loss.detach()),
-            "actor/ppo_kl": float(-(share * token.log_ratio).sum()),
-            "actor/pg_clipfrac_higher": float((share * token.clipped_high).sum()),
-            "actor/pg_clipfrac_lower": float((share * token.clipped_low).sum()),
-            "actor/entropy": float((share * scores.entropy).sum()),
-            "mismatch/k3": float((share * k3(rows.sampled, scores.logprobs.detach())).sum()),
-            "mismatch/abs": float((share * drift.abs()).sum()),
-        }
+        rows = _rows(batch, micro_batch, weights, device=scores.logprobs.device)
+        result = micro_batch_loss(scores.logprobs, scores.entropy, rows, objective)
+        result.loss.backward()
+        values = torch.stack(list(result.metrics.values())).tolist()
+        return dict(zip(result.metrics, values, strict=True))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Rows:
+def _rows(batch: Batch, micro_batch: MicroBatch, weights: Float[Tensor, "T"], *, device: torch.device) -> Rows:
     """The batch's numbers for the tokens of one micro-batch, in its flat order."""
+    assert batch.advantages is not None, "credit is assigned before the update"
+    index = torch.tensor(micro_batch.token_index)
+    _, sequence = torch.unique(batch.sequence[index], return_inverse=True)
 
-    weights: Tensor
-    advantages: Tensor
-    sampled: Tensor
-    reference: Tensor | None
+    def of_tokens(values: Float[Tensor, "T"]) -> Float[Tensor, "t"]:
+        return values[index].to(device)
 
-    @classmethod
-    def of(cls, batch: Batch, micro_batch: MicroBatch, weights: Tensor, *, device: torch.device) -> "_Rows":
-        assert batch.advantages is not None
-        index = torch.tensor(micro_batch.token_index)
-        reference = batch.reference_logprobs
-        return cls(
-            weights=weights[index].to(device),
-            advantages=batch.advantages[index].to(device),
-            sampled=batch.sampled_logprobs[index].to(device),
-            reference=None if reference is None else reference[index].to(device),
-        )
+    return Rows(
+        weights=of_tokens(weights),
+        share=of_tokens(weights / weights.sum()),
+        advantages=of_tokens(batch.advantages),
+        sequence=sequence.to(device),
+        sampled=of_tokens(batch.sampled_logprobs),
+        old=None if batch.old_logprobs is None else of_tokens(batch.old_logprobs),
+        reference=None if batch.reference_logprobs is None else of_tokens(batch.reference_logprobs),
+    )
 
 
 @torch.no_grad()
@@ -164,7 +151,11 @@ def batch_logprobs(adapter: ModelAdapter, batch: Batch, config: ActorConfig) -> 
     logprobs = torch.empty(batch.num_tokens)
     prompts, completions = grouped_completions(batch)
     micro_batches = plan(
-        prompts, completions, row_tokens=config.row_tokens, micro_batch_tokens=config.micro_batch_tokens
+        prompts,
+        completions,
+        row_tokens=config.row_tokens,
+        micro_batch_tokens=config.micro_batch_tokens,
+        is_one_row=adapter.attention == "varlen",
     )
     for micro_batch in micro_batches:
         scores = score_completions(adapter, micro_batch, temperature=batch.temperature)
@@ -190,16 +181,8 @@ def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
 
 
-def _has_advantage(batch: Batch) -> list[bool]:
-    """Which sequences have an advantage anywhere; the others add nothing to the gradient without a KL term."""
-    assert batch.advantages is not None
-    total = torch.zeros(batch.num_sequences).index_add_(0, batch.sequence, batch.advantages.abs())
-    return (total > 0).tolist()
-
-
-def _with_advantage(batch: Batch) -> Batch:
-    return batch.select([row for row, keep in enumerate(_has_advantage(batch)) if keep])
-
-
-def _kept_tokens(batch: Batch) -> Tensor:
-    return torch.repeat_interleave(torch.tensor(_has_advantage(batch)), batch.lengths)
+def _teaching(batch: Batch, weights: Float[Tensor, "T"], objective: Objective) -> Bool[Tensor, "N"]:
+    """Which sequences add to the gradient: those that count and, without another term, have an advantage somewhere."""
+    assert batch.advantages is not None, "credit is assigned before the update"
+    size = weights if not objective.needs_advantage else weights * batch.advantages.abs()
+    return torch.zeros(batch.num_sequences).index_add_(0, batch.sequence, size) > 0

@@ -13,6 +13,9 @@ from torch import Tensor
 from transformers import DynamicCache
 
 from radrl.models.adapter import ModelAdapter, Placed
+from radrl.models.attention import TEXT, DenseAttention, same_image_mask
+from radrl.models.families.family import Inputs
+from radrl.models.forward import image_numbers
 from radrl.models.heads import policy_logits
 from radrl.roles import Sampling
 from radrl.types import Completion, Prompt
@@ -88,7 +91,7 @@ def decode(
 
     `draws[s, t]` in [0, 1) picks token t of sequence s from the cumulative distribution.
     """
-    cache = DynamicCache(config=adapter.model.config.get_text_config())
+    cache = DynamicCache()  # Without a config every layer keeps all keys, and a window is the mask's business.
     batch = _prefill(adapter, prompts, cache).repeat(sampling.n)
     cache.batch_repeat_interleave(sampling.n)
     tokens = torch.zeros(draws.shape, dtype=torch.long, device=adapter.device)
@@ -168,6 +171,7 @@ def _prefill(adapter: ModelAdapter, prompts: Sequence[Prompt], cache: DynamicCac
     width = max(len(prompt.token_ids) for prompt in prompts)
     token_ids = torch.full((len(prompts), width), adapter.eos_ids[0])
     is_real = torch.zeros(len(prompts), width, dtype=torch.bool)
+    image = torch.full((len(prompts), width), TEXT)
     axes = [adapter.positions(prompt) for prompt in prompts]
     positions = torch.zeros(len(axes[0]), len(prompts), width, dtype=torch.long)
     placed: list[Placed] = []
@@ -176,6 +180,7 @@ def _prefill(adapter: ModelAdapter, prompts: Sequence[Prompt], cache: DynamicCac
         token_ids[row, offset:] = torch.tensor(prompt.token_ids)
         is_real[row, offset:] = True
         positions[:, row, offset:] = axes[row]
+        image[row, offset:] = torch.from_numpy(image_numbers(adapter, prompt))
         placed.append(Placed(prompt=prompt, row=row, offset=offset))
     is_earlier = torch.ones(width, width, dtype=torch.bool).tril()
     # A padded place sees itself, because a softmax over nothing is not a number.
@@ -183,7 +188,10 @@ def _prefill(adapter: ModelAdapter, prompts: Sequence[Prompt], cache: DynamicCac
     hidden = adapter.family.hidden_states(
         adapter.embed(token_ids.to(adapter.device), placed),
         positions=positions.to(adapter.device),
-        mask=mask.to(adapter.device),
+        attention=DenseAttention(
+            mask=mask.to(adapter.device),
+            same_image=same_image_mask(image.to(adapter.device)) if adapter.family.sees_images_whole else None,
+        ),
         cache=cache,
     )
     return _Batch(
@@ -198,9 +206,9 @@ def _advance(adapter: ModelAdapter, batch: _Batch, tokens: Int[Tensor, "B"], cac
     """Pass the tokens just written and return what the next ones are drawn from."""
     is_real = torch.cat([batch.is_real, batch.is_real.new_ones(len(tokens), 1)], dim=1)
     hidden = adapter.family.hidden_states(
-        adapter.family.embed(tokens[:, None]),
+        Inputs(embeddings=adapter.family.embed(tokens[:, None])),
         positions=batch.position[:, :, None],
-        mask=is_real[:, None, None, :],
+        attention=DenseAttention(mask=is_real[:, None, None, :]),
         cache=cache,
     )
     return _Batch(sequences=batch.sequences, hidden=hidden[:, 0], position=batch.position + 1, is_real=is_real)

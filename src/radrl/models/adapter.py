@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -11,8 +11,8 @@ from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, ProcessorMixin
 
 from radrl.errors import DataError
-from radrl.models.families.family import Family
-from radrl.models.images import ImageStore, TensorCache
+from radrl.models.families.family import Family, Inputs
+from radrl.models.images import ImageSize, ImageStore, TensorCache
 from radrl.models.token_text import TokenTexts
 from radrl.types import IMAGE_MARK, ImageRef, Prompt, Sample
 
@@ -41,12 +41,17 @@ class ModelAdapter:
         family: Family,
         freeze_vision_tower: bool,
         cache_bytes: int,
+        attention: Literal["dense", "varlen"] = "dense",
     ) -> None:
-        """Pixels of images, and their features when the tower is frozen, may each take `cache_bytes`."""
+        """Pixels of images, and their features when the tower is frozen, may each take `cache_bytes`.
+
+        `attention` says how packed rows attend in training: by a mask, or over segments of one long row.
+        """
         self.model = model.eval()
         self.processor = processor
         self.tokenizer: PreTrainedTokenizerBase = processor.tokenizer
         self.family = family
+        self.attention: Literal["dense", "varlen"] = attention
         self.eos_ids = _eos_ids(model, self.tokenizer)
         self.banned_ids = _banned_ids(self.tokenizer, eos_ids=self.eos_ids, vocab_size=len(family.head_weight))
         self.banned: Int[Tensor, "B"] = torch.tensor(self.banned_ids, device=model.device)
@@ -54,7 +59,7 @@ class ModelAdapter:
         self._cache_bytes = cache_bytes
         self.images = ImageStore(target_size=family.target_size, resample=family.resample, max_bytes=cache_bytes)
         self._features = TensorCache(max_bytes=cache_bytes) if freeze_vision_tower else None
-        if freeze_vision_tower:
+        if freeze_vision_tower and family.vision_tower is not None:
             family.vision_tower.requires_grad_(False)
 
     @property
@@ -76,20 +81,33 @@ class ModelAdapter:
         Raises DataError when the question has not one `<image>` mark an image, or contains a special token.
         """
         self._check(sample)
-        text = self.tokenizer.apply_chat_template(_messages(sample), tokenize=False, add_generation_prompt=True)
-        counts = [self.family.num_image_tokens(self.images.size(ref)) for ref in sample.images]
-        pieces = str(text).split(self.family.image_token)
-        if len(pieces) != len(counts) + 1:
+        text = str(self.tokenizer.apply_chat_template(_messages(sample), tokenize=False, add_generation_prompt=True))
+        compact = self.tokenizer.encode(text, add_special_tokens=False)
+        sizes = [self.images.size(ref) for ref in sample.images]
+        return Prompt(
+            sample=sample,
+            text=text,
+            compact_ids=tuple(compact),
+            token_ids=tuple(self._expand(sample, compact, sizes)),
+            num_image_tokens=sum(map(self.family.num_image_tokens, sizes)),
+        )
+
+    def _expand(self, sample: Sample, compact: Sequence[int], sizes: Sequence[ImageSize]) -> list[int]:
+        """Write out each placeholder as the tokens that the features of its image fill."""
+        placeholder = self.tokenizer.convert_tokens_to_ids(self.family.image_placeholder) if sizes else None
+        written = sum(token == placeholder for token in compact)
+        if written != len(sizes):
             raise DataError(
-                f"sample {sample.id} ({sample.origin}): the chat template wrote {len(pieces) - 1} image tokens for "
-                f"{len(counts)} images. Set data.override_chat_template to one that writes each image part as the "
+                f"sample {sample.id} ({sample.origin}): the chat template wrote {written} image tokens for "
+                f"{len(sizes)} images. Set data.override_chat_template to one that writes each image part as the "
                 "model's image token."
             )
-        expanded = pieces[0] + "".join(
-            self.family.image_token * count + piece for count, piece in zip(counts, pieces[1:], strict=True)
-        )
-        token_ids = self.tokenizer.encode(expanded, add_special_tokens=False)
-        return Prompt(sample=sample, text=str(text), token_ids=tuple(token_ids), num_image_tokens=sum(counts))
+        left = iter(sizes)
+        return [
+            token
+            for written_token in compact
+            for token in (self.family.image_ids(next(left)) if written_token == placeholder else (written_token,))
+        ]
 
     def reference_ids(self, sample: Sample) -> tuple[int, ...]:
         """Tokens of the reference trace and the end of sequence: what supervised training learns.
@@ -110,26 +128,24 @@ class ModelAdapter:
         sizes = [self.images.size(ref) for ref in prompt.sample.images]
         return self.family.prompt_positions(prompt.token_ids, sizes)
 
-    def embed(self, token_ids: Int[Tensor, "R N"], prompts: Sequence[Placed]) -> Float[Tensor, "R N D"]:
+    def embed(self, token_ids: Int[Tensor, "R N"], prompts: Sequence[Placed]) -> Inputs:
         """Embeddings of the tokens, with features where the prompts have images."""
         embeddings = self.family.embed(token_ids)
         refs = [ref for placed in prompts for ref in placed.prompt.sample.images]
         if not refs:
-            return embeddings
-        features = self.encode_images(refs)
-        flat = embeddings.flatten(0, 1)
-        slots = torch.tensor(
+            return Inputs(embeddings=embeddings)
+        places = torch.tensor(
             [
                 placed.row * token_ids.shape[1] + placed.offset + place
                 for placed in prompts
                 for place, token in enumerate(placed.prompt.token_ids)
                 if token == self.family.image_token_id
             ],
-            device=flat.device,
+            device=embeddings.device,
         )
-        return flat.index_copy(0, slots, torch.cat(features).to(flat.dtype)).view_as(embeddings)
+        return self.family.place(embeddings, places, torch.cat(self.encode_images(refs)))
 
-    def encode_images(self, refs: Sequence[ImageRef]) -> list[Float[Tensor, "_I D"]]:
+    def encode_images(self, refs: Sequence[ImageRef]) -> list[Float[Tensor, "_I F"]]:
         """Features of each image, in order.
 
         Each distinct image passes through the tower once a call, or once a run when the tower is frozen.

@@ -8,9 +8,19 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from radrl.models.adapter import ModelAdapter, Placed
-from radrl.models.attention import PADDING, PROMPT, shared_prefix_mask
+from radrl.models.attention import (
+    PADDING,
+    PROMPT,
+    TEXT,
+    Attention,
+    DenseAttention,
+    same_image_mask,
+    segments,
+    shared_prefix_mask,
+)
 from radrl.models.heads import TokenScores, score_tokens
 from radrl.models.packing import MicroBatch, Part
+from radrl.types import Prompt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +34,8 @@ class RowTensors:
     """Number of the part within its row; -1 is padding."""
     completion: Int[Tensor, "R N"]
     """Number of the completion within its part; -1 is the prompt."""
+    image: Int[Tensor, "R N"]
+    """Number of the image within its row; -1 is text."""
     sources: Int[Tensor, "T"]
     """For each completion token in flat order, the place (row x N + column) of the token before it."""
     prompts: tuple[Placed, ...]
@@ -42,7 +54,7 @@ def score_completions(adapter: ModelAdapter, micro_batch: MicroBatch, *, tempera
     hidden = adapter.family.hidden_states(
         adapter.embed(rows.token_ids, rows.prompts),
         positions=rows.positions,
-        mask=shared_prefix_mask(rows.part, rows.completion),
+        attention=attention_of(adapter, micro_batch, rows),
     )
     return score_tokens(
         states_at(hidden.flatten(0, 1), rows.sources),
@@ -50,6 +62,16 @@ def score_completions(adapter: ModelAdapter, micro_batch: MicroBatch, *, tempera
         torch.tensor(micro_batch.token_ids, device=adapter.device),
         temperature=temperature,
         banned=adapter.banned,
+    )
+
+
+def attention_of(adapter: ModelAdapter, micro_batch: MicroBatch, rows: RowTensors) -> Attention:
+    """Who sees whom in these rows, in the form that the adapter's attention takes."""
+    if adapter.attention == "varlen":
+        return segments(micro_batch, device=adapter.device)
+    return DenseAttention(
+        mask=shared_prefix_mask(rows.part, rows.completion),
+        same_image=same_image_mask(rows.image) if adapter.family.sees_images_whole else None,
     )
 
 
@@ -68,6 +90,7 @@ def lay_out(adapter: ModelAdapter, micro_batch: MicroBatch) -> RowTensors:
     token_ids = np.full(shape, adapter.eos_ids[0])
     part_of = np.full(shape, PADDING)
     completion_of = np.full(shape, PROMPT)
+    image_of = np.full(shape, TEXT)
     positions: Tensor | None = None
     prompts: list[Placed] = []
     sources: list[int] = []
@@ -78,6 +101,7 @@ def lay_out(adapter: ModelAdapter, micro_batch: MicroBatch) -> RowTensors:
             token_ids[row, place] = [*part.prompt.token_ids, *(token for ids in part.completions for token in ids)]
             part_of[row, place] = number
             completion_of[row, place] = _completion_numbers(part)
+            image_of[row, place] = _image_numbers(adapter, part, first=int(image_of[row].max()) + 1)
             axes = _part_positions(adapter.positions(part.prompt), part)
             positions = torch.zeros(len(axes), *shape, dtype=torch.long) if positions is None else positions
             positions[:, row, place] = axes
@@ -90,6 +114,7 @@ def lay_out(adapter: ModelAdapter, micro_batch: MicroBatch) -> RowTensors:
         positions=positions.to(adapter.device),
         part=torch.from_numpy(part_of).to(adapter.device),
         completion=torch.from_numpy(completion_of).to(adapter.device),
+        image=torch.from_numpy(image_of).to(adapter.device),
         sources=torch.tensor(sources, device=adapter.device),
         prompts=tuple(prompts),
     )
@@ -99,6 +124,22 @@ def _completion_numbers(part: Part) -> list[int]:
     numbers = [PROMPT] * len(part.prompt.token_ids)
     for number, ids in enumerate(part.completions):
         numbers += [number] * len(ids)
+    return numbers
+
+
+def _image_numbers(adapter: ModelAdapter, part: Part, *, first: int) -> np.ndarray:
+    """Which image each token of the part belongs to, counted from `first`."""
+    numbers = np.full(part.num_tokens, TEXT)
+    numbers[: len(part.prompt.token_ids)] = image_numbers(adapter, part.prompt)
+    return np.where(numbers == TEXT, TEXT, numbers + first)
+
+
+def image_numbers(adapter: ModelAdapter, prompt: Prompt) -> np.ndarray:
+    """[P] which image of the prompt each token belongs to, from 0; -1 is text."""
+    numbers = np.full(len(prompt.token_ids), TEXT)
+    is_image = np.array(prompt.token_ids) == adapter.family.image_token_id
+    counts = [adapter.family.num_image_tokens(adapter.images.size(ref)) for ref in prompt.sample.images]
+    numbers[is_image] = np.repeat(np.arange(len(counts)), counts)
     return numbers
 
 

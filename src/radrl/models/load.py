@@ -1,8 +1,9 @@
 """Models as ordinary Hugging Face folders: opened, and written so that other tools open them."""
 
 import json
+import logging
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from safetensors import SafetensorError
@@ -12,7 +13,11 @@ from transformers.utils.hub import cached_file
 from radrl.compat import QWEN_VIDEO_PROCESSOR, open_processors_without_torchvision
 from radrl.errors import ConfigError
 from radrl.models.adapter import ModelAdapter
+from radrl.models.families.family import Family
 from radrl.models.families.qwen2_5_vl import Qwen25VL
+from radrl.models.varlen import use_segments
+
+log = logging.getLogger(__name__)
 
 FAMILIES = {"qwen2_5_vl": Qwen25VL}
 """Families by the `model_type` of their config."""
@@ -30,6 +35,7 @@ def load_adapter(
     trust_remote_code: bool = False,
     freeze_vision_tower: bool = False,
     cache_bytes: int = 1 << 30,
+    attention: Literal["auto", "dense", "varlen"] = "auto",
 ) -> ModelAdapter:
     """Open a model folder (or hub name) as a policy.
 
@@ -57,12 +63,17 @@ def load_adapter(
     processor.image_processor = family_type.image_processor_type.from_pretrained(tokenizer_path or source)
     _bound_pixels(processor, min_pixels=min_pixels, max_pixels=max_pixels)
     _settle_chat_template(processor, chat_template, path=path)
+    family = family_type(model, tokenizer=processor.tokenizer, image_processor=processor.image_processor)
+    kind = resolve_attention(attention, family=family, device=place)
+    if kind == "varlen":
+        use_segments(family.language_model)
     return ModelAdapter(
         model=model,
         processor=processor,
-        family=family_type(model, tokenizer=processor.tokenizer, image_processor=processor.image_processor),
+        family=family,
         freeze_vision_tower=freeze_vision_tower,
         cache_bytes=cache_bytes,
+        attention=kind,
     )
 
 
@@ -103,6 +114,22 @@ def resolve_dtype(dtype: str, *, device: torch.device) -> torch.dtype:
     if dtype == "auto":
         dtype = "bfloat16" if device.type == "cuda" else "float32"
     return {"float32": torch.float32, "bfloat16": torch.bfloat16}[dtype]
+
+
+def resolve_attention(
+    attention: Literal["auto", "dense", "varlen"], *, family: Family, device: torch.device
+) -> Literal["dense", "varlen"]:
+    """Read `auto` as segments on a GPU where the family allows it, and as a mask elsewhere."""
+    if attention == "varlen" and not family.takes_segments:
+        raise ConfigError(
+            f"worker.actor.attention is varlen, but segments cannot express the attention of {type(family).__name__}. "
+            "Set worker.actor.attention=dense."
+        )
+    if attention != "auto":
+        return attention
+    if device.type == "cuda" and not family.takes_segments:
+        log.warning("%s attends by a mask: segments cannot express its attention", type(family).__name__)
+    return "varlen" if device.type == "cuda" and family.takes_segments else "dense"
 
 
 def _source_folder(path: str | Path) -> Path:

@@ -1,7 +1,8 @@
 """Which prompts and completions go through the model together: pure planning, no tensors.
 
 A row is `[prompt][completion 1]..[completion G]`, so a prompt with its images passes once for a whole group. Rows of
-one micro-batch are as wide as its longest group, and several shorter groups share a row where they fit.
+one micro-batch are as wide as its longest group, and several shorter groups share a row where they fit. Attention over
+segments costs nothing for what a token does not see, so there a micro-batch is one long row without padding.
 """
 
 from collections.abc import Iterator, Sequence
@@ -71,6 +72,7 @@ def plan(
     *,
     row_tokens: int,
     micro_batch_tokens: int,
+    is_one_row: bool = False,
 ) -> tuple[MicroBatch, ...]:
     """Arrange the completions of each prompt in micro-batches; every completion token appears exactly once.
 
@@ -78,9 +80,12 @@ def plan(
     first into the first row with room (first-fit decreasing), so that little of a row is padding: attention over a row
     costs its width squared, filled or not.
 
-    `micro_batch_tokens` bounds rows x width, padding included. Raises ConfigError when a completion with its prompt is
-    longer than a row, or a row longer than a micro-batch.
+    `micro_batch_tokens` bounds rows x width, padding included. With `is_one_row` a micro-batch is a single row up to
+    that bound, and `row_tokens` has no meaning. Raises ConfigError when a completion with its prompt is longer than a
+    row, or a row longer than a micro-batch.
     """
+    if is_one_row:
+        row_tokens = micro_batch_tokens
     if row_tokens > micro_batch_tokens:
         raise ConfigError(
             f"row_tokens is {row_tokens}, over micro_batch_tokens = {micro_batch_tokens}. "
@@ -92,6 +97,8 @@ def plan(
         parts.extend(_split(prompt, group, start=start, row_tokens=row_tokens))
         start += sum(len(completion) for completion in group)
     parts.sort(key=lambda part: -part.num_tokens)
+    if is_one_row:
+        return tuple(_one_row_each(parts, micro_batch_tokens=micro_batch_tokens))
     return tuple(_fill(parts, micro_batch_tokens=micro_batch_tokens))
 
 
@@ -141,3 +148,19 @@ def _fill(parts: Sequence[Part], *, micro_batch_tokens: int) -> Iterator[MicroBa
                 later.append(part)
         yield MicroBatch(rows=tuple(tuple(row) for row in rows))
         waiting = later
+
+
+def _one_row_each(parts: Sequence[Part], *, micro_batch_tokens: int) -> Iterator[MicroBatch]:
+    """Place parts, longest first, into as few rows as they fit, each time into the emptiest: rows of like length."""
+    num_rows = max(1, -(-sum(part.num_tokens for part in parts) // micro_batch_tokens))
+    rows: list[list[Part]] = [[] for _ in range(num_rows)]
+    filled = [0] * num_rows
+    for part in parts:
+        emptiest = min(range(len(rows)), key=filled.__getitem__)
+        if filled[emptiest] + part.num_tokens > micro_batch_tokens:
+            emptiest = len(rows)
+            rows.append([])
+            filled.append(0)
+        rows[emptiest].append(part)
+        filled[emptiest] += part.num_tokens
+    yield from (MicroBatch(rows=(tuple(row),)) for row in rows if row)

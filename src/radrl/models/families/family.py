@@ -1,19 +1,36 @@
 """What differs from one family of vision-language models to the next."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor
-from torch.nn import Module
+from torch.nn import Module, ModuleList
 from transformers import Cache, PreTrainedModel
 
+from radrl.models.attention import Attention
 from radrl.models.images import ImageSize
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """What enters the language model: rows of embeddings, with image features in their places."""
+
+    embeddings: Float[Tensor, "R N D"]
+    image_places: Int[Tensor, "I"] | None = None
+    """Flat place (row x N + column) of each image token, in the order of the features; None without images."""
+    layered: Float[Tensor, "L I D"] | None = None
+    """What is added to the image tokens behind each of the first L layers (DeepStack, Qwen3-VL)."""
 
 
 @runtime_checkable
 class Family(Protocol):
-    """The calls into a model that radrl makes itself, so that images and prompts are computed once."""
+    """The calls into a model that radrl makes itself, so that images and prompts are computed once.
+
+    Features of an image are one row a token. A row may be wider than an embedding where a family hands more than one
+    vector a token to the language model; `place` takes it apart again.
+    """
 
     @property
     def image_token_id(self) -> int:
@@ -21,8 +38,18 @@ class Family(Protocol):
         ...
 
     @property
-    def image_token(self) -> str:
-        """Text of that token, which the chat template writes once an image."""
+    def image_placeholder(self) -> str:
+        """Text of the token that the chat template writes once an image: what `image_ids` stand for."""
+        ...
+
+    @property
+    def sees_images_whole(self) -> bool:
+        """Whether the tokens of an image see each other both ways."""
+        ...
+
+    @property
+    def takes_segments(self) -> bool:
+        """Whether attention over segments computes what the model does; otherwise a mask has to."""
         ...
 
     @property
@@ -31,8 +58,18 @@ class Family(Protocol):
         ...
 
     @property
-    def vision_tower(self) -> Module:
-        """The image encoder with its projection into the language model."""
+    def vision_tower(self) -> Module | None:
+        """The image encoder with its projection into the language model; None where there is none."""
+        ...
+
+    @property
+    def language_model(self) -> PreTrainedModel:
+        """The decoder without its head."""
+        ...
+
+    @property
+    def layers(self) -> ModuleList:
+        """Layers of the decoder, in order."""
         ...
 
     @property
@@ -54,11 +91,21 @@ class Family(Protocol):
         ...
 
     def num_image_tokens(self, size: ImageSize) -> int:
-        """Tokens that an image of this target size becomes."""
+        """Features that an image of this target size becomes: how many of its `image_ids` are `image_token_id`."""
         ...
 
-    def encode_images(self, images: Sequence[UInt8[Tensor, "_H _W 3"]]) -> list[Float[Tensor, "_I D"]]:
+    def image_ids(self, size: ImageSize) -> Sequence[int]:
+        """Tokens that the placeholder of an image of this target size is expanded to."""
+        ...
+
+    def encode_images(self, images: Sequence[UInt8[Tensor, "_H _W 3"]]) -> list[Float[Tensor, "_I F"]]:
         """Features of each image, with gradient where the tower learns."""
+        ...
+
+    def place(
+        self, embeddings: Float[Tensor, "R N D"], places: Int[Tensor, "I"], features: Float[Tensor, "I F"]
+    ) -> Inputs:
+        """Put features at the flat places of the image tokens."""
         ...
 
     def embed(self, token_ids: Int[Tensor, "R N"]) -> Float[Tensor, "R N D"]:
@@ -71,11 +118,19 @@ class Family(Protocol):
 
     def hidden_states(
         self,
-        embeddings: Float[Tensor, "R N D"],
+        inputs: Inputs,
         *,
         positions: Int[Tensor, "A R N"],
-        mask: Bool[Tensor, "R 1 N K"],
+        attention: Attention,
         cache: Cache | None = None,
     ) -> Float[Tensor, "R N D"]:
         """Last hidden states after the final norm; a cache, when given, is read and extended."""
         ...
+
+
+def fill_in(
+    embeddings: Float[Tensor, "R N D"], places: Int[Tensor, "I"], features: Float[Tensor, "I D"]
+) -> Float[Tensor, "R N D"]:
+    """Replace the embeddings at these flat places by features."""
+    flat = embeddings.flatten(0, 1)
+    return flat.index_copy(0, places, features.to(flat.dtype)).view_as(embeddings)

@@ -5,18 +5,22 @@ import math
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor
-from torch.nn import Module
+from torch.nn import Module, ModuleList
 from transformers import (
     Cache,
+    PreTrainedModel,
     PreTrainedTokenizerBase,
     Qwen2_5_VLForConditionalGeneration,
     Qwen2VLImageProcessorPil,
 )
 
 from radrl.errors import DataError
+from radrl.models.attention import Attention
+from radrl.models.families.family import Inputs, fill_in
 from radrl.models.images import ImageSize
+from radrl.models.varlen import decoder_arguments
 
 MAX_ASPECT_RATIO = 200
 
@@ -26,6 +30,8 @@ class Qwen25VL:
 
     image_processor_type = Qwen2VLImageProcessorPil
     """Which class reads the image settings of a model folder: the one on Pillow."""
+    sees_images_whole = False
+    takes_segments = True
 
     def __init__(
         self,
@@ -38,7 +44,7 @@ class Qwen25VL:
         self._model = model
         self._processor = image_processor
         self.image_token_id: int = model.config.image_token_id
-        self.image_token = str(tokenizer.convert_ids_to_tokens(self.image_token_id))
+        self.image_placeholder = str(tokenizer.convert_ids_to_tokens(self.image_token_id))
         self.resample = int(image_processor.resample)
         self._cell = image_processor.patch_size * image_processor.merge_size
         mean, std = torch.tensor(image_processor.image_mean), torch.tensor(image_processor.image_std)
@@ -49,6 +55,16 @@ class Qwen25VL:
     def vision_tower(self) -> Module:
         """The image encoder with its merger."""
         return self._model.model.visual
+
+    @property
+    def language_model(self) -> PreTrainedModel:
+        """The decoder without its head."""
+        return self._model.model.language_model
+
+    @property
+    def layers(self) -> ModuleList:
+        """Layers of the decoder, in order."""
+        return self._model.model.language_model.layers
 
     @property
     def head_weight(self) -> Float[Tensor, "V D"]:
@@ -75,6 +91,10 @@ class Qwen25VL:
         """One token for two by two patches."""
         return (size.width // self._cell) * (size.height // self._cell)
 
+    def image_ids(self, size: ImageSize) -> list[int]:
+        """As many image tokens as features; the template writes the marks around them."""
+        return [self.image_token_id] * self.num_image_tokens(size)
+
     def encode_images(self, images: Sequence[UInt8[Tensor, "_H _W 3"]]) -> list[Float[Tensor, "_I D"]]:
         """Features of each image, all in one pass of the tower."""
         patch = self._processor.patch_size
@@ -83,6 +103,12 @@ class Qwen25VL:
         features = self._model.model.visual(patches, grid_thw=grids.to(patches.device)).pooler_output
         merged = self._processor.merge_size**2
         return list(features.split([height * width // merged for _, height, width in grids.tolist()]))
+
+    def place(
+        self, embeddings: Float[Tensor, "R N D"], places: Int[Tensor, "I"], features: Float[Tensor, "I D"]
+    ) -> Inputs:
+        """Put features at the flat places of the image tokens."""
+        return Inputs(embeddings=fill_in(embeddings, places, features), image_places=places)
 
     def patches(self, image: UInt8[Tensor, "H W 3"]) -> Float[Tensor, "L F"]:
         """Normalised patches of a resized image, in the order and layout of the Hugging Face processor."""
@@ -120,19 +146,17 @@ class Qwen25VL:
 
     def hidden_states(
         self,
-        embeddings: Float[Tensor, "R N D"],
+        inputs: Inputs,
         *,
         positions: Int[Tensor, "3 R N"],
-        mask: Bool[Tensor, "R 1 N K"],
+        attention: Attention,
         cache: Cache | None = None,
     ) -> Float[Tensor, "R N D"]:
         """Last hidden states; a mask in four dimensions is taken as it is."""
-        return self._model.model.language_model(
-            inputs_embeds=embeddings,
+        return self.language_model(
+            inputs_embeds=inputs.embeddings,
             position_ids=positions,
-            attention_mask=mask,
-            past_key_values=cache,
-            use_cache=cache is not None,
+            **decoder_arguments(self.language_model, attention, cache),
         ).last_hidden_state
 
 

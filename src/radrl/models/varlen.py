@@ -1,0 +1,151 @@
+"""Attention over segments: torch's variable-length flash kernel on a GPU, one segment after the other elsewhere.
+
+`use_segments` puts it into a Hugging Face model, which then takes a `SegmentAttention` beside, or in place of, a mask.
+"""
+
+import inspect
+import itertools
+from functools import cache
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.autograd.function import FunctionCtx
+from torch.nn import functional
+from transformers import AttentionInterface, Cache, PreTrainedModel
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+
+from radrl.compat import cache_keyword
+from radrl.models.attention import DenseAttention, SegmentAttention
+
+NAME = "radrl_segments"
+"""What the attention function is called in a Hugging Face config."""
+
+
+def use_segments(language_model: PreTrainedModel) -> None:
+    """Let a language model attend over segments when it is given some; with a mask it does what `sdpa` does."""
+    AttentionInterface.register(NAME, attend)
+    language_model.config._attn_implementation = NAME
+
+
+def decoder_arguments(
+    language_model: PreTrainedModel, attention: DenseAttention | SegmentAttention, cache: Cache | None
+) -> dict[str, Any]:
+    """Keyword arguments that hand attention and cache to a Hugging Face language model."""
+    given: dict[str, Any] = {cache_keyword(language_model): cache, "use_cache": cache is not None}
+    if isinstance(attention, DenseAttention):
+        return given | {"attention_mask": attention.mask}
+    return given | {
+        "attention_mask": None,
+        "query_starts": attention.query_starts,
+        "key_starts": attention.key_starts,
+        "key_places": attention.key_places,
+        "longest_query": attention.longest_query,
+        "longest_key": attention.longest_key,
+    }
+
+
+def attend(
+    module: nn.Module,
+    query: Float[Tensor, "R H N C"],
+    key: Float[Tensor, "R K N C"],
+    value: Float[Tensor, "R K N C"],
+    attention_mask: Tensor | None,
+    **given: Any,
+) -> tuple[Float[Tensor, "R N H C"], None]:
+    """Attend as transformers' attention functions do: over segments when they are given, else by the mask."""
+    if "query_starts" not in given:
+        return sdpa_attention_forward(module, query, key, value, attention_mask, **given)
+    places = given["key_places"]
+    out = segment_attention(
+        query[0].transpose(0, 1),
+        gather_rows(key[0].transpose(0, 1), places),
+        gather_rows(value[0].transpose(0, 1), places),
+        query_starts=given["query_starts"],
+        key_starts=given["key_starts"],
+        longest_query=given["longest_query"],
+        longest_key=given["longest_key"],
+        scale=given.get("scaling"),
+    )
+    return out[None], None
+
+
+def segment_attention(
+    query: Float[Tensor, "N H C"],
+    key: Float[Tensor, "M K C"],
+    value: Float[Tensor, "M K C"],
+    *,
+    query_starts: Int[Tensor, "E"],
+    key_starts: Int[Tensor, "E"],
+    longest_query: int,
+    longest_key: int,
+    scale: float | None,
+) -> Float[Tensor, "N H C"]:
+    """Causal attention within each segment, aligned at the end: the last query of a segment sees all of its keys.
+
+    SDPA's own causal mask is aligned at the start instead, which is another function when there are more keys than
+    queries.
+    """
+    if query.device.type != "cuda":
+        return _one_by_one(query, key, value, query_starts=query_starts, key_starts=key_starts, scale=scale)
+    options = _kernel_options()
+    if "enable_gqa" not in options:
+        repeats = query.shape[1] // key.shape[1]
+        key, value = key.repeat_interleave(repeats, dim=1), value.repeat_interleave(repeats, dim=1)
+    from torch.nn.attention.varlen import varlen_attn
+
+    out = varlen_attn(query, key, value, query_starts, key_starts, longest_query, longest_key, scale=scale, **options)
+    assert isinstance(out, Tensor), "the log-sum-exp is not asked for"
+    return out
+
+
+class _GatherRows(torch.autograd.Function):
+    """Rows by index. A prompt's keys are taken once a completion, so their gradient adds up in float32."""
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, rows: Tensor, index: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx.save_for_backward(index)
+        ctx.num_rows = rows.shape[0]  # pyright: ignore[reportAttributeAccessIssue]
+        return rows.index_select(0, index)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        (index,) = ctx.saved_tensors
+        total = torch.zeros(ctx.num_rows, *gradient.shape[1:], dtype=torch.float32, device=gradient.device)
+        return total.index_add_(0, index, gradient.float()).to(gradient.dtype), None
+
+
+def gather_rows(rows: Float[Tensor, "N K C"], index: Int[Tensor, "M"]) -> Float[Tensor, "M K C"]:
+    """Rows by index, with a gradient that is summed in float32 whatever the rows' type."""
+    return _GatherRows.apply(rows, index)
+
+
+@cache
+def _kernel_options() -> dict[str, Any]:
+    """How this torch's `varlen_attn` is told to be causal: by a window since 2.11, by a flag before."""
+    from torch.nn.attention.varlen import varlen_attn
+
+    known = inspect.signature(varlen_attn).parameters
+    options: dict[str, Any] = {"window_size": (-1, 0)} if "window_size" in known else {"is_causal": True}
+    return options | ({"enable_gqa": True} if "enable_gqa" in known else {})
+
+
+def _one_by_one(
+    query: Tensor, key: Tensor, value: Tensor, *, query_starts: Tensor, key_starts: Tensor, scale: float | None
+) -> Tensor:
+    bounds = list(zip(query_starts.tolist(), key_starts.tolist(), strict=True))
+    pieces: list[Tensor] = []
+    for (first, first_key), (end, end_key) in itertools.pairwise(bounds):
+        num_queries, num_keys = end - first, end_key - first_key
+        mask = torch.ones(num_queries, num_keys, dtype=torch.bool, device=query.device).tril(num_keys - num_queries)
+        piece = functional.scaled_dot_product_attention(
+            query[first:end].transpose(0, 1)[None],
+            key[first_key:end_key].transpose(0, 1)[None],
+            value[first_key:end_key].transpose(0, 1)[None],
+            attn_mask=mask,
+            scale=scale,
+            enable_gqa=True,
+        )
+        pieces.append(piece[0].transpose(0, 1))
+    return torch.cat(pieces)
