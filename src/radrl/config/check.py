@@ -4,9 +4,13 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from radrl.config.check_algorithm import algorithm_problems
 from radrl.config.schema import AdvanceConfig, Config, RewardConfig, StageConfig
 from radrl.config.tree import leaves
 from radrl.errors import ConfigError
+
+VLLM_TEMPERATURES = (0.01, 2.0)
+"""Lower temperatures than these are raised by vLLM, all but 0, and higher ones refused."""
 
 
 def check(
@@ -23,9 +27,10 @@ def check(
     `origins` are those of `Loaded` and say where a wrong value came from.
     """
     say = _Quote(config, origins or {})
-    problems = [*_machine(config, say), *_tokens(config, say), *_cadence(config, say), *_environment(environment)]
+    problems = [*_machine(config, say), *_tokens(config, say), *_cadence(config, say), *_weights(config, say)]
     if not supervised:
-        problems += [*_batches(config, say), *_sampling(config, say), *_outcomes(config), *_stages(config, say)]
+        problems += [*_batches(config, say), *_sampling(config, say, environment), *algorithm_problems(config, say)]
+        problems += [*_outcomes(config), *_stages(config, say), *_debug(config, say)]
     if paths:
         problems += [*_files(config, say, supervised=supervised), *_validation_files(config, say)]
     if problems:
@@ -44,6 +49,19 @@ def check_image_tokens(config: Config, *, pixels_per_token: int) -> None:
             f"an image of data.max_pixels = {data.max_pixels} fills {num_tokens} tokens, over data.max_prompt_length = "
             f"{data.max_prompt_length}. Set data.max_pixels to at most {data.max_prompt_length * pixels_per_token}, "
             "less room for the question, or raise data.max_prompt_length."
+        )
+
+
+def check_sequence_length(config: Config, *, longest: int | None) -> None:
+    """Refuse sequences longer than a model takes without a change of its positions; None where it has no such limit."""
+    data = config.data
+    responses = [data.max_response_length, *(stage.max_response_length or 0 for stage in config.curriculum.stages)]
+    wanted = data.max_prompt_length + max(responses)
+    if longest is not None and wanted > longest:
+        raise ConfigError(
+            f"data.max_prompt_length = {data.max_prompt_length} and completions of up to {max(responses)} tokens make "
+            f"sequences of {wanted}, and this model changes the meaning of positions after {longest}, which a sequence "
+            f"must not cross while it is written. Set data.max_prompt_length to at most {longest - max(responses)}."
         )
 
 
@@ -85,6 +103,22 @@ def _tokens(config: Config, say: _Quote) -> Iterator[str]:
         )
 
 
+def _debug(config: Config, say: _Quote) -> Iterator[str]:
+    trainer = config.trainer
+    if trainer.debug == "replay" and trainer.replay_file is None:
+        yield (
+            f"{say('trainer.debug')}, but trainer.replay_file is not given. Name the completions.jsonl of an earlier "
+            "run."
+        )
+    if trainer.debug != "replay" and trainer.replay_file is not None:
+        yield f"{say('trainer.replay_file')} is read by trainer.debug=replay alone. Set that too, or leave it out."
+    if trainer.debug == "replay" and config.algorithm.adv_estimator == "remax":
+        yield (
+            f"{say('algorithm.adv_estimator')} samples a greedy answer a prompt, which {say('trainer.debug')} has not "
+            "recorded. Choose another estimator or run without replay."
+        )
+
+
 def _cadence(config: Config, say: _Quote) -> Iterator[str]:
     trainer, data = config.trainer, config.data
     for key, value, none in (
@@ -105,12 +139,17 @@ def _cadence(config: Config, say: _Quote) -> Iterator[str]:
             yield f"{say(key)}, but data.val_files is empty. Name files there."
 
 
-def _environment(environment: Mapping[str, str]) -> Iterator[str]:
-    if environment.get("FREEZE_NON_VISION_PARAMS", "0").lower() not in ("", "0", "false"):
+def _weights(config: Config, say: _Quote) -> Iterator[str]:
+    lora = config.worker.actor.model.lora
+    if lora.dropout:
         yield (
-            "FREEZE_NON_VISION_PARAMS (from the environment) asks to train the vision LoRA alone, for which there is "
-            "no rule yet; worker.actor.model.freeze_vision_tower is the only freeze, and holds the image encoder "
-            "instead. Unset the variable to train the other weights too."
+            f"{say('worker.actor.model.lora.dropout')}, but with dropout the trainer's probabilities are not those of "
+            "the sampler, and the ratio is not 1 where it should be. Set it to 0."
+        )
+    if lora.path is not None and lora.rank:
+        yield (
+            f"{say('worker.actor.model.lora.path')} brings an adapter with its own rank, and "
+            f"{say('worker.actor.model.lora.rank')} asks for a new one. Leave one of them out."
         )
 
 
@@ -123,13 +162,8 @@ def _batches(config: Config, say: _Quote) -> Iterator[str]:
         )
 
 
-def _sampling(config: Config, say: _Quote) -> Iterator[str]:
+def _sampling(config: Config, say: _Quote, environment: Mapping[str, str]) -> Iterator[str]:
     rollout, algorithm = config.worker.rollout, config.algorithm
-    if rollout.n < 2:
-        yield (
-            f"{say('worker.rollout.n')}, but {say('algorithm.adv_estimator')} compares "
-            "the completions of a group. Set worker.rollout.n to 2 or more; 8 is usual."
-        )
     if rollout.top_p != 1:
         yield (
             f"{say('worker.rollout.top_p')} would truncate the distribution that rollouts are drawn from "
@@ -140,10 +174,31 @@ def _sampling(config: Config, say: _Quote) -> Iterator[str]:
             f"{say('worker.rollout.top_k')} would truncate the distribution that rollouts are drawn from "
             "and bias the ratio. Set worker.rollout.top_k=-1."
         )
+    if rollout.name == "vllm":
+        yield from _vllm(config, say, environment)
     if algorithm.filter_low >= algorithm.filter_high:
         yield (
             f"{say('algorithm.filter_low')} is not below {say('algorithm.filter_high')}, "
             "so no group could be kept. Lower the first."
+        )
+
+
+def _vllm(config: Config, say: _Quote, environment: Mapping[str, str]) -> Iterator[str]:
+    rollout = config.worker.rollout
+    for key, value in (
+        ("worker.rollout.temperature", rollout.temperature),
+        ("worker.rollout.val_override_config.temperature", rollout.val_override_config.temperature),
+    ):
+        least, most = VLLM_TEMPERATURES
+        if value and not least <= value <= most:
+            yield (
+                f"{say(key)}, but vLLM samples at temperatures from {least} to {most} only, or greedily at 0. Change "
+                "it, or set worker.rollout.name=native."
+            )
+    if "expandable_segments:True" in environment.get("PYTORCH_CUDA_ALLOC_CONF", "") and rollout.sleep != "none":
+        yield (
+            f"PYTORCH_CUDA_ALLOC_CONF (from the environment) has expandable_segments, which vLLM's sleep "
+            f"({say('worker.rollout.sleep')}) does not work with. Unset the variable, or set worker.rollout.sleep=none."
         )
 
 

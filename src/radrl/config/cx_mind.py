@@ -24,10 +24,9 @@ from radrl.config.seeds import (
 )
 
 _SHARDING = "one process holds the whole model"
-_NO_CRITIC = "grpo has no critic"
-_VLLM = "it tunes vLLM, and the native sampler draws the completions"
+_NO_CRITIC = "there is no critic yet"
+_VLLM = "vLLM gets what follows from the run's own lengths and batch sizes"
 _BY_TOKENS = "worker.actor.micro_batch_tokens bounds a pass by its tokens"
-_GAE = "only the gae estimator uses it"
 
 _REWARD_FUNCTIONS: Mapping[str, str] = {
     "closeQA+think+ans": "cx_mind_closed_code",
@@ -40,6 +39,20 @@ _REWARD_FUNCTIONS: Mapping[str, str] = {
 """CX-Mind's reward file -> our preset with its constants."""
 
 
+_REFERENCE: Mapping[str, object] = {
+    "strategy": "fsdp",
+    "fsdp": {"enable_full_shard": True},
+    "offload.": {"offload_optimizer": False},
+    "global_batch_size": None,
+    "micro_batch_size_per_device_for_experience": 16,
+    "ulysses": 1,
+    "padding_free": True,
+    "use_torch_compile": True,
+    "disable_kl": False,
+}
+"""Settings of CX-Mind's reference worker, with an example."""
+
+
 def _reward_function(value: Any) -> Settings:
     if value is None:
         return {}
@@ -49,6 +62,11 @@ def _reward_function(value: Any) -> Settings:
 
 def _no_reference(value: Any) -> Settings:
     return {"algorithm.kl_coef": 0.0} if value else {}
+
+
+def _reference_offload(value: Any) -> Settings:
+    """A section there, a switch here."""
+    return {"worker.ref.offload": bool(value.get("offload_params", False))}
 
 
 CX_MIND: tuple[SeedKey, ...] = (
@@ -83,22 +101,6 @@ CX_MIND: tuple[SeedKey, ...] = (
         note="a KL coefficient of 0 does without the reference model",
     ),
     SeedKey(
-        key="algorithm.use_kl_loss",
-        example=True,
-        becomes=without_effect,
-        note="the KL term is always in the loss, never in the reward, and algorithm.kl_coef weighs it",
-    ),
-    SeedKey(
-        key="algorithm.kl_type",
-        example="fixed",
-        becomes=refused_unless(
-            "fixed", way_out="the coefficient is fixed; leave the key out and choose algorithm.kl_coef"
-        ),
-        note="the coefficient is fixed",
-    ),
-    SeedKey(key="algorithm.kl_horizon", example=10000, becomes=without_effect, note="the coefficient is fixed"),
-    SeedKey(key="algorithm.kl_target", example=0.1, becomes=without_effect, note="the coefficient is fixed"),
-    SeedKey(
         key="algorithm.filter_key",
         example="overall",
         becomes=without_effect,
@@ -106,8 +108,6 @@ CX_MIND: tuple[SeedKey, ...] = (
         note="groups are kept or dropped by the declared outcome, the entry of `rewards` with `outcome: true`; with a "
         "file that is run, by its `outcome_key`",
     ),
-    SeedKey(key="algorithm.gamma", example=1.0, becomes=without_effect, note=_GAE),
-    SeedKey(key="algorithm.lam", example=1.0, becomes=without_effect, note=_GAE),
     # actor
     SeedKey(
         key="worker.actor.fsdp.torch_dtype",
@@ -119,6 +119,12 @@ CX_MIND: tuple[SeedKey, ...] = (
         note="type of the policy's weights",
     ),
     SeedKey(key="worker.actor.fsdp*", example={"enable_full_shard": True}, becomes=without_effect, note=_SHARDING),
+    SeedKey(
+        key="worker.actor.offload.offload_optimizer",
+        example=True,
+        becomes=renamed("worker.actor.optim.offload"),
+        note="the moments wait on the CPU between steps",
+    ),
     SeedKey(key="worker.actor.offload*", example={"offload_params": True}, becomes=without_effect, note=_SHARDING),
     SeedKey(key="worker.actor.strategy", example="fsdp", becomes=without_effect, note=_SHARDING),
     SeedKey(key="worker.actor.ulysses*", example=1, becomes=without_effect, note=_SHARDING),
@@ -139,16 +145,10 @@ CX_MIND: tuple[SeedKey, ...] = (
         note="sequences are always packed, never padded",
     ),
     SeedKey(
-        key="worker.actor.use_torch_compile",
-        example=True,
-        becomes=without_effect,
-        note="nothing is compiled ahead of time",
-    ),
-    SeedKey(
         key="worker.actor.model.enable_gradient_checkpointing",
         example=True,
-        becomes=without_effect,
-        note="worker.actor.micro_batch_tokens bounds the memory of a pass",
+        becomes=chosen("worker.actor.activations", {True: "auto", False: "keep"}),
+        note="activations are computed again only where they would not fit",
     ),
     SeedKey(
         key="worker.actor.model.override_config*",
@@ -157,12 +157,6 @@ CX_MIND: tuple[SeedKey, ...] = (
             {}, way_out="the model is built as its own config.json says; edit that file and leave the key out"
         ),
         note="the model is built as its own config.json says",
-    ),
-    SeedKey(
-        key="worker.actor.optim.strategy",
-        example="adamw",
-        becomes=without_effect,
-        note="the optimizer is AdamW with float32 state",
     ),
     SeedKey(
         key="worker.actor.optim.warmup_style",
@@ -188,30 +182,33 @@ CX_MIND: tuple[SeedKey, ...] = (
     # rollout
     SeedKey(
         key="worker.rollout.name",
-        example="vllm",
+        example="hf",
         becomes=lambda _: {"worker.rollout.name": "native"},
-        applies=lambda value: value in ("vllm", "sglang", "hf"),
+        applies=lambda value: value in ("sglang", "hf"),
         note="the sampler that needs nothing but transformers",
     ),
     SeedKey(key="worker.rollout.seed", example=1, becomes=without_effect, note="every draw follows from trainer.seed"),
     SeedKey(key="worker.rollout.tensor_parallel_size", example=2, becomes=without_effect, note=_SHARDING),
-    SeedKey(key="worker.rollout.gpu_memory_utilization", example=0.6, becomes=without_effect, note=_VLLM),
-    SeedKey(key="worker.rollout.enforce_eager", example=False, becomes=without_effect, note=_VLLM),
+    SeedKey(
+        key="worker.rollout.gpu_memory_utilization",
+        example=0.6,
+        becomes=without_effect,
+        note="vLLM's cache holds worker.rollout.max_sequences, or is of worker.rollout.kv_cache_gib",
+    ),
     SeedKey(key="worker.rollout.enable_chunked_prefill", example=False, becomes=without_effect, note=_VLLM),
-    SeedKey(key="worker.rollout.max_num_batched_tokens", example=8192, becomes=without_effect, note=_VLLM),
     SeedKey(key="worker.rollout.max_model_len", example=8192, becomes=without_effect, note=_VLLM),
-    SeedKey(key="worker.rollout.limit_images", example=0, becomes=without_effect, note=_VLLM),
+    SeedKey(
+        key="worker.rollout.limit_images",
+        example=0,
+        becomes=without_effect,
+        applies=lambda value: value in (0, None),
+        note="as many as our default allows",
+    ),
     SeedKey(
         key="worker.rollout.dtype",
         example="bf16",
         becomes=without_effect,
         note="the sampler shares the policy's weights",
-    ),
-    SeedKey(
-        key="worker.rollout.ignore_eos",
-        example=False,
-        becomes=refused_unless(False, way_out="a completion ends with its end-of-sequence token; leave the key out"),
-        note="a completion ends with its end-of-sequence token",
     ),
     SeedKey(key="worker.rollout.disable_log_stats", example=True, becomes=without_effect, note=_VLLM),
     SeedKey(
@@ -227,10 +224,26 @@ CX_MIND: tuple[SeedKey, ...] = (
     SeedKey(key="worker.hybrid_engine", example=True, becomes=without_effect, note=_SHARDING),
     SeedKey(key="worker.critic*", example={"strategy": "fsdp"}, becomes=without_effect, note=_NO_CRITIC),
     SeedKey(
-        key="worker.ref*",
-        example={"offload": {"offload_params": False}},
-        becomes=without_effect,
-        note="the reference is held as the policy is",
+        key="worker.ref.offload.offload_params",
+        example=False,
+        becomes=renamed("worker.ref.offload"),
+        note="the copy of what learns waits on the CPU",
+    ),
+    SeedKey(
+        key="worker.ref.offload",
+        example={"offload_params": True},
+        becomes=_reference_offload,
+        applies=lambda value: isinstance(value, Mapping),
+        note="the copy of what learns waits on the CPU",
+    ),
+    *(
+        SeedKey(
+            key=f"worker.ref.{name}*",
+            example=example,
+            becomes=without_effect,
+            note="the reference is held and passed as the policy is",
+        )
+        for name, example in _REFERENCE.items()
     ),
     # reward
     SeedKey(

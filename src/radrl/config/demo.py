@@ -4,7 +4,8 @@ from typing import Any
 
 from pydantic import Field
 
-from radrl.config.schema import Config, Fraction, NonNegativeInt, PositiveInt, Section
+from radrl.config.schema import Config
+from radrl.config.section import Fraction, NonNegativeInt, PositiveInt, Section
 
 
 class DemoData(Section):

@@ -4,7 +4,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from radrl.config.schema import DataConfig, NonNegativeFloat, PositiveInt, Section
+from radrl.config.schema import DataConfig
+from radrl.config.section import NonNegativeFloat, PositiveInt, Section
 
 
 class EvaluateConfig(Section):

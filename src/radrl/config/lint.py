@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from radrl.config.schema import NonNegativeInt, PositiveInt, Section
+from radrl.config.section import NonNegativeInt, PositiveInt, Section
 
 TraceForm = Literal["auto", "interleaved", "plain", "answer_first"]
 

@@ -1,5 +1,6 @@
 """Reads a configuration from YAML files and `a.b=c` arguments, and remembers where every value came from."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,7 +13,9 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import BaseModel, ValidationError
 
 from radrl.config.cx_mind import CX_MIND
+from radrl.config.environment import environment_settings
 from radrl.config.ms_swift import MS_SWIFT
+from radrl.config.presets import preset_settings
 from radrl.config.problems import describe, unknown_key
 from radrl.config.rubrics import expand_within
 from radrl.config.schema import Config
@@ -40,11 +43,14 @@ class Loaded(Generic[SchemaT]):
     """One sentence for each name of another system that was replaced or has no effect."""
 
 
-def load_config(schema: type[SchemaT], args: Sequence[str]) -> Loaded[SchemaT]:
+def load_config(
+    schema: type[SchemaT], args: Sequence[str], *, environment: Mapping[str, str] = os.environ
+) -> Loaded[SchemaT]:
     """Read `config=FILE` and `a.b=c` arguments from left to right; what comes later stands.
 
     A value on the command line is read by its field's type: `lr=1e-6` is a number, `experiment_name=001` stays text,
-    lists and dicts are YAML. Names of CX-Mind and ms-swift are replaced by ours, with a warning each.
+    lists and dicts are YAML. Names of CX-Mind and ms-swift are replaced by ours, with a warning each, and so are the
+    variables of the environment that their scripts set.
 
     Raises: ConfigError for a file that is no YAML, an unknown key or a value that its field refuses.
 
@@ -55,6 +61,9 @@ def load_config(schema: type[SchemaT], args: Sequence[str]) -> Loaded[SchemaT]:
     warnings: tuple[str, ...] = ()
     if issubclass(schema, Config):
         given, warnings = translate(given, (*CX_MIND, *MS_SWIFT))
+        asked, noted = environment_settings(environment)
+        given, warnings = [*asked, *given], (*warnings, *noted)
+    given = [*preset_settings(given), *given]
     tree: dict[str, Any] = {}
     for item in given:
         _place(schema, tree, item)

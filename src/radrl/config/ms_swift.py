@@ -1,5 +1,6 @@
 """ms-swift's GRPO arguments, as CheX-Phi4MM's scripts give them, and what they are called here."""
 
+import re
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -18,11 +19,10 @@ from radrl.config.seeds import (
 )
 
 _PROMPTS = "give data.rollout_batch_size and worker.actor.global_batch_size, in prompts"
-_ENGINE = "the native sampler draws the completions in the same process"
+_ENGINE = "the sampler is in the same process, and vLLM gets what follows from the run's lengths and batch sizes"
 _MEMORY = "worker.actor.micro_batch_tokens bounds the memory of a pass"
-_VISION_ONLY = (
-    "only worker.actor.model.freeze_vision_tower can hold weights so far; leave the argument out to train the rest"
-)
+_BY_NAME = "worker.actor.model.frozen holds weights by expressions of their names; give them there instead"
+_LORA = "worker.actor.model.lora"
 
 _REWARD_FUNCS: Mapping[str, Mapping[str, object]] = {
     "external_r1v_acc": {"name": "answer_f1", "outcome": True},
@@ -52,6 +52,16 @@ _ARGUMENTS: Mapping[str, tuple[str, str, object]] = {
 """Their argument -> the reward it belongs to, its name there, an example."""
 
 
+_LOSS_TYPES: Mapping[str, Settings] = {
+    "grpo": {"worker.actor.loss_avg_mode": "seq"},
+    "bnpo": {"worker.actor.loss_avg_mode": "token"},
+    "dapo": {"worker.actor.loss_avg_mode": "token"},
+    "dr_grpo": {"worker.actor.loss_avg_mode": "fixed"},
+    "cispo": {"algorithm.policy_loss": "cispo", "worker.actor.loss_avg_mode": "token"},
+}
+"""Their loss -> which mean it takes, and over what."""
+
+
 def _both_clips(value: Any) -> Settings:
     return {"worker.actor.clip_ratio_low": value, "worker.actor.clip_ratio_high": value}
 
@@ -59,7 +69,21 @@ def _both_clips(value: Any) -> Settings:
 def _dynamic_sample(value: Any) -> Settings:
     if not value:
         return {"algorithm.online_filtering": False}
-    return {"algorithm.online_filtering": True, "algorithm.filter_min_std": 0.06}
+    return {
+        "algorithm.online_filtering": True,
+        "algorithm.filter_min_std": 0.06,
+        "algorithm.filter_low": 0.0,
+        "algorithm.filter_high": 1.0,
+        "algorithm.filter_when_short": "original",
+    }
+
+
+def _loss_type(value: Any) -> Settings:
+    if value is None:
+        return {}
+    if value not in _LOSS_TYPES:
+        raise ValueError(f"radrl knows only {', '.join(_LOSS_TYPES)}; choose algorithm.policy_loss")
+    return dict(_LOSS_TYPES[value])
 
 
 def _reward_funcs(value: Any) -> Settings:
@@ -78,6 +102,43 @@ def _reward_argument(item: Given, others: Settings, *, function: str, argument: 
     # Their penalty is the negative number that is added, ours the share that is taken away.
     value = abs(float(str(item.value))) if argument == "max_penalty" else item.value
     return {f"rewards.{names.index(function)}.kwargs.{argument}": value}
+
+
+def _train_type(value: Any) -> Settings:
+    if value == "lora":
+        return {f"{_LORA}.rank": 8, f"{_LORA}.alpha": 32}
+    if value not in ("dummy", "full", None):
+        raise ValueError("train_type is lora, full or dummy here")
+    return {}
+
+
+def _of_lora(item: Given, others: Settings, *, key: str) -> Settings:
+    """Settings of an adapter count where one is asked for, which is also their default."""
+    is_lora = others.get("train_type", "lora") == "lora"
+    return {f"{_LORA}.{key}": item.value} if is_lora and item.value is not None else {}
+
+
+def _beginnings(value: Any) -> list[str]:
+    return [re.escape(str(prefix)) for prefix in listed(value)]
+
+
+def _frozen(value: Any) -> Settings:
+    return {"worker.actor.model.frozen": [f"^{prefix}" for prefix in _beginnings(value)]}
+
+
+def _frozen_but(item: Given, others: Settings) -> Settings:
+    """Their trainable parameters are let go again after the freeze."""
+    kept = "|".join(_beginnings(others.get("trainable_parameters")))
+    unless = f"(?!{kept})" if kept else ""
+    return {"worker.actor.model.frozen": [f"^{unless}{prefix}" for prefix in _beginnings(item.value)]}
+
+
+def _trained(value: Any) -> Settings:
+    return {"worker.actor.model.trainable": [f"^{prefix}" for prefix in _beginnings(value)]}
+
+
+def _trained_alone(item: Given, others: Settings) -> Settings:
+    return {} if others.get("freeze_parameters") else _trained(item.value)
 
 
 def _max_steps(value: Any) -> Settings:
@@ -108,9 +169,58 @@ MS_SWIFT: tuple[SeedKey, ...] = (
     ),
     SeedKey(
         key="train_type",
-        example="dummy",
-        becomes=refused_unless("dummy", "full", way_out="all weights are trained; leave the argument out"),
-        note="all weights are trained",
+        example="lora",
+        becomes=_train_type,
+        fallbacks=frozenset({f"{_LORA}.rank", f"{_LORA}.alpha"}),
+        note="lora is a new adapter, of rank 8 and alpha 32 where nothing else is given; dummy and full attach none",
+    ),
+    SeedKey(
+        key="lora_rank",
+        example=16,
+        becomes=renamed(f"{_LORA}.rank"),
+        beside=partial(_of_lora, key="rank"),
+        note="with train_type=lora",
+    ),
+    SeedKey(
+        key="lora_alpha",
+        example=32,
+        becomes=renamed(f"{_LORA}.alpha"),
+        beside=partial(_of_lora, key="alpha"),
+        note="with train_type=lora",
+    ),
+    SeedKey(
+        key="lora_dropout",
+        example=0.05,
+        becomes=without_effect,
+        note="the adapter is without dropout, or the trainer's probabilities would not be the sampler's",
+    ),
+    SeedKey(
+        key="target_modules",
+        example="all-linear",
+        becomes=refused_unless(
+            "all-linear", ["all-linear"], way_out=f"{_LORA}.targets is an expression of whole layer names; give it"
+        ),
+        note="the linear layers of the language model are adapted",
+    ),
+    SeedKey(
+        key="adapters",
+        example="out/sft/adapter",
+        becomes=renamed(f"{_LORA}.path"),
+        note="an adapter to go on with",
+    ),
+    SeedKey(
+        key="freeze_parameters",
+        example=["model.visual"],
+        becomes=_frozen,
+        beside=_frozen_but,
+        note="names that begin so, other than those of trainable_parameters",
+    ),
+    SeedKey(
+        key="trainable_parameters",
+        example=["lm_head"],
+        becomes=_trained,
+        beside=_trained_alone,
+        note="names that begin so; beside freeze_parameters they are left out of what that holds",
     ),
     SeedKey(
         key="freeze_vit",
@@ -121,19 +231,19 @@ MS_SWIFT: tuple[SeedKey, ...] = (
     SeedKey(
         key="freeze_llm",
         example=True,
-        becomes=refused_unless(False, way_out=_VISION_ONLY),
+        becomes=refused_unless(False, way_out=_BY_NAME),
         note="what is trained would differ",
     ),
     SeedKey(
         key="freeze_aligner",
         example=True,
-        becomes=refused_unless(False, way_out=_VISION_ONLY),
+        becomes=refused_unless(False, way_out=_BY_NAME),
         note="what is trained would differ",
     ),
     SeedKey(
         key="rlhf_type",
         example="grpo",
-        becomes=refused_unless("grpo", way_out="only grpo is trained here"),
+        becomes=refused_unless("grpo", way_out="only grpo and its relatives are trained here; see algorithm.preset"),
         note="`radrl train` is GRPO",
     ),
     SeedKey(
@@ -145,7 +255,7 @@ MS_SWIFT: tuple[SeedKey, ...] = (
     # algorithm
     SeedKey(key="num_generations", example=8, becomes=renamed("worker.rollout.n"), note="completions a prompt"),
     SeedKey(key="max_completion_length", example=256, becomes=renamed("data.max_response_length"), note="tokens"),
-    SeedKey(key="beta", example=0.04, becomes=renamed("algorithm.kl_coef"), note="weight of the KL term in the loss"),
+    SeedKey(key="beta", example=0.04, becomes=renamed("algorithm.kl_coef"), note="weight of the KL term"),
     SeedKey(
         key="epsilon",
         example=0.2,
@@ -167,7 +277,8 @@ MS_SWIFT: tuple[SeedKey, ...] = (
         key="dynamic_sample",
         example=True,
         becomes=_dynamic_sample,
-        note="the threshold of 0.06 is CheX-Phi4MM's, and applies to the declared outcome",
+        note="the threshold of 0.06 is CheX-Phi4MM's, and applies to the declared outcome; there are no bounds on its "
+        "mean, and a batch that stays short falls back to its first groups",
     ),
     SeedKey(
         key="max_resample_times",
@@ -178,8 +289,30 @@ MS_SWIFT: tuple[SeedKey, ...] = (
     SeedKey(
         key="overlong_filter",
         example=True,
-        becomes=refused_unless(False, way_out="cut completions count like any other; leave the argument out"),
-        note="cut completions count like any other",
+        becomes=renamed("algorithm.mask_truncated"),
+        note="completions cut at their limit are left out of the loss",
+    ),
+    SeedKey(key="loss_type", example="dr_grpo", becomes=_loss_type, note="which mean the loss is"),
+    SeedKey(
+        key="importance_sampling_level",
+        example="sequence",
+        becomes=chosen("algorithm.policy_loss", {"token": "clip", "sequence": "gspo", "sequence_token": "gspo_token"}),
+        note="whose ratio is clipped",
+    ),
+    SeedKey(
+        key="advantage_estimator",
+        example="rloo",
+        becomes=chosen(
+            "algorithm.adv_estimator",
+            {"grpo": "grpo", "rloo": "rloo", "reinforce_plus_plus": "reinforce_plus_plus"},
+        ),
+        note="same meaning",
+    ),
+    SeedKey(
+        key="kl_in_reward",
+        example=True,
+        becomes=lambda value: {} if value is None else {"algorithm.use_kl_loss": not value},
+        note="the KL term is in the reward or in the loss",
     ),
     SeedKey(key="temperature", example=0.9, becomes=renamed("worker.rollout.temperature"), note="of training rollouts"),
     SeedKey(key="top_p", example=1.0, becomes=renamed("worker.rollout.top_p"), note="must be 1 in training"),
@@ -266,19 +399,41 @@ MS_SWIFT: tuple[SeedKey, ...] = (
     ),
     SeedKey(key="report_to", example=["tensorboard"], becomes=known_loggers, note="metrics.jsonl is always there"),
     # engine
-    SeedKey(key="use_vllm", example=False, becomes=without_effect, note=_ENGINE),
+    SeedKey(
+        key="use_vllm",
+        example=True,
+        becomes=chosen("worker.rollout.name", {True: "vllm", False: "native"}),
+        note="which sampler draws the completions",
+    ),
     SeedKey(key="use_lmdeploy", example=False, becomes=without_effect, note=_ENGINE),
+    SeedKey(
+        key="vllm_enforce_eager",
+        example=False,
+        becomes=renamed("worker.rollout.enforce_eager"),
+        note="whether vLLM captures no graphs",
+    ),
     SeedKey(key="vllm_*", example=None, becomes=without_effect, note=_ENGINE),
     SeedKey(key="num_infer_workers", example=1, becomes=without_effect, note=_ENGINE),
     SeedKey(key="tensor_parallel_size", example=1, becomes=without_effect, note=_ENGINE),
     SeedKey(key="async_generate", example=False, becomes=without_effect, note=_ENGINE),
-    SeedKey(key="sleep_level", example=0, becomes=without_effect, note=_ENGINE),
+    SeedKey(
+        key="sleep_level",
+        example=1,
+        becomes=chosen("worker.rollout.sleep", {0: "none", 1: 1, 2: 2}),
+        note="what vLLM gives back during the update",
+    ),
     SeedKey(key="move_model_batches", example=None, becomes=without_effect, note=_ENGINE),
     SeedKey(key="ds3_gather_for_generation", example=True, becomes=without_effect, note=_ENGINE),
     SeedKey(key="offload_*", example=False, becomes=without_effect, note=_MEMORY),
     SeedKey(key="gc_collect_after_offload", example=False, becomes=without_effect, note=_MEMORY),
     SeedKey(key="mini_batch_size", example=None, becomes=without_effect, note=_MEMORY),
-    SeedKey(key="gradient_checkpointing*", example=True, becomes=without_effect, note=_MEMORY),
+    SeedKey(
+        key="gradient_checkpointing",
+        example=True,
+        becomes=chosen("worker.actor.activations", {True: "auto", False: "keep"}),
+        note="activations are computed again only where they would not fit",
+    ),
+    SeedKey(key="gradient_checkpointing_kwargs", example={}, becomes=without_effect, note=_MEMORY),
     SeedKey(key="attn_impl", example="flash_attn", becomes=without_effect, note="attention is PyTorch's own"),
     SeedKey(key="deepspeed", example="zero2", becomes=without_effect, note="one process holds the whole model"),
     SeedKey(key="dataloader_num_workers", example=4, becomes=without_effect, note="one process reads the data"),

@@ -45,9 +45,8 @@ Deviation: rollouts are drawn at `top_p` 1; a file with 0.99 is refused with tha
 
 ## ms-swift
 
-Arguments are written without dashes: `beta=0.04`. The environment variable `FREEZE_NON_VISION_PARAMS=1` is refused:
-there is no rule for the vision LoRA alone yet; `worker.actor.model.freeze_vision_tower` holds the image encoder
-instead.
+Arguments are written without dashes: `beta=0.04`. The environment variable `FREEZE_NON_VISION_PARAMS=1` is
+read as `worker.actor.model.trainable=[lora_A\\.vision, lora_B\\.vision]`.
 
 {_table(MS_SWIFT)}
 """

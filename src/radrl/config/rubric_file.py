@@ -10,7 +10,8 @@ import yaml
 
 from radrl.config.load import load_config
 from radrl.config.rubrics import PRESETS
-from radrl.config.schema import Config, GateConfig, RewardConfig, Rewards, Section
+from radrl.config.schema import Config, GateConfig, RewardConfig, Rewards
+from radrl.config.section import Section
 from radrl.errors import ConfigError
 
 _OF_A_RUN = frozenset({"data", "algorithm", "worker", "curriculum", "trainer"})

@@ -4,37 +4,14 @@ The tree is CX-Mind's (`data`, `algorithm`, `worker`, `trainer`) plus `rewards` 
 and run on one machine. Sections are frozen and never write into each other.
 """
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal, cast, get_origin
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator
 
+from radrl.config.learning import ActorConfig, AlgorithmConfig, RefConfig
+from radrl.config.rollouts import RolloutConfig
 from radrl.config.rubrics import expand
-
-PositiveInt = Annotated[int, Field(gt=0)]
-NonNegativeInt = Annotated[int, Field(ge=0)]
-PositiveFloat = Annotated[float, Field(gt=0)]
-NonNegativeFloat = Annotated[float, Field(ge=0)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
-
-
-class Section(BaseModel):
-    """A frozen part of the configuration that refuses keys it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _read_one_text_as_one_entry(cls, values: Any) -> Any:
-        """Let `train_files: a.jsonl` mean a list of one, and an empty text the empty list."""
-        if not isinstance(values, Mapping):
-            return values
-        lists = {name for name, field in cls.model_fields.items() if get_origin(field.annotation) is tuple}
-        given = cast("Mapping[str, Any]", values)
-        return {
-            name: ((value,) if value else ()) if name in lists and isinstance(value, str) else value
-            for name, value in given.items()
-        }
+from radrl.config.section import Fraction, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, Section
 
 
 class DataConfig(Section):
@@ -78,113 +55,6 @@ class DataConfig(Section):
     """Whether prompts over `max_prompt_length` are dropped, and counted; otherwise the first one is an error."""
 
 
-class AlgorithmConfig(Section):
-    """How rewards become advantages and what keeps the policy near its reference."""
-
-    adv_estimator: Literal["grpo"] = "grpo"
-    """Advantage estimator: grpo is (reward - group mean) / (group std + advantage_eps)."""
-    scale_advantages: bool = True
-    """Whether the group's standard deviation divides (GRPO) or not (Dr. GRPO)."""
-    advantage_eps: PositiveFloat = 1e-6
-    """Added to the group's standard deviation; CX-Mind 1e-6, CheX-Phi4MM 1e-4."""
-    kl_coef: NonNegativeFloat = 0.0
-    """Weight of the KL term in the loss; at 0 no reference pass is made and no reference model held."""
-    kl_penalty: Literal["low_var_kl"] = "low_var_kl"
-    """KL estimator: low_var_kl is k3 = exp(d) - d - 1 with d = reference - policy log-probability."""
-    online_filtering: bool = False
-    """Whether groups outside the outcome bounds are dropped and replaced by fresh prompts."""
-    filter_low: float = 0.01
-    """A group is kept when its mean outcome is above this ..."""
-    filter_high: float = 0.99
-    """... and below this."""
-    filter_min_std: NonNegativeFloat = 0.0
-    """A group is kept when the standard deviation of its outcome is above this; 0.06 is CheX-Phi4MM's threshold."""
-
-
-class ModelConfig(Section):
-    """The policy's starting weights."""
-
-    model_path: str = ""
-    """Hugging Face folder (or hub name) of the vision-language model."""
-    tokenizer_path: str | None = None
-    """Folder of tokenizer and processor when it is not the model's own."""
-    freeze_vision_tower: bool = False
-    """Whether the image encoder keeps its weights."""
-    trust_remote_code: bool = False
-    """Whether code shipped with the model may run. Only for folders you have read."""
-
-
-class OptimConfig(Section):
-    """AdamW and its learning-rate schedule. The first step is never at rate 0."""
-
-    lr: PositiveFloat = 1e-6
-    """Peak learning rate."""
-    betas: tuple[Fraction, Fraction] = (0.9, 0.999)
-    """Decay of the first and second moment."""
-    weight_decay: NonNegativeFloat = 1e-2
-    """Decoupled weight decay, on matrices only."""
-    lr_warmup_ratio: Fraction = 0.0
-    """Share of all optimizer steps over which the rate rises linearly."""
-    lr_warmup_steps: NonNegativeInt | None = None
-    """Optimizer steps over which the rate rises; stands over the ratio."""
-    lr_schedule: Literal["constant", "linear", "cosine"] = "constant"
-    """Shape after the warm-up."""
-    min_lr_ratio: Fraction = 0.0
-    """Where a decaying schedule ends, as a share of the peak."""
-
-
-class ActorConfig(Section):
-    """The policy and its update."""
-
-    model: ModelConfig = ModelConfig()
-    optim: OptimConfig = OptimConfig()
-    global_batch_size: PositiveInt = 16
-    """Prompts an optimizer step (samples, in supervised training); must divide the rollout batch."""
-    micro_batch_tokens: PositiveInt = 16_384
-    """Tokens one forward and backward pass may hold, over all of its rows."""
-    row_tokens: PositiveInt = 4096
-    """Tokens one packed row may hold; a longer group is split, each part with its own copy of the prompt."""
-    max_grad_norm: PositiveFloat = 1.0
-    """Gradients are scaled down to this norm."""
-    clip_ratio_low: Fraction = 0.2
-    """Lower clip: the ratio is held above 1 - this."""
-    clip_ratio_high: NonNegativeFloat = 0.28
-    """Upper clip: the ratio is held below 1 + this."""
-    clip_ratio_dual: float = Field(default=3.0, gt=1)
-    """Dual clip: bound on ratio x advantage when the advantage is negative."""
-    loss_avg_mode: Literal["token", "seq"] = "token"
-    """Mean over all completion tokens of the optimizer step, or over the means of its sequences."""
-    ppo_epochs: PositiveInt = 1
-    """Passes over a rollout batch."""
-
-
-class ValidationSampling(Section):
-    """Sampling in validation."""
-
-    temperature: NonNegativeFloat = 0.0
-    """0 is greedy."""
-    n: PositiveInt = 1
-    """Completions a question."""
-
-
-class RolloutConfig(Section):
-    """How completions are sampled."""
-
-    name: Literal["native"] = "native"
-    """Sampling engine."""
-    n: PositiveInt = 8
-    """Completions a prompt: the group."""
-    temperature: PositiveFloat = 1.0
-    """Logits are divided by it, in sampler and trainer alike."""
-    top_p: Fraction = 1.0
-    """Must be 1 in training: a truncated sampler biases the ratio."""
-    top_k: int = -1
-    """Must be off (-1) in training, for the same reason."""
-    max_sequences: PositiveInt = 512
-    """Completions decoded at the same time."""
-    val_override_config: ValidationSampling = ValidationSampling()
-
-
 GateCondition = Literal["always", "off", "per_sample", "format", "ema", "conditional"]
 """When a reward term counts."""
 
@@ -208,7 +78,7 @@ class RewardConfig(Section):
     """Whether this term is the declared outcome; exactly one is."""
     outcome_key: str | None = None
     """Which of the term's further numbers is the outcome, such as `accuracy`; its value itself when not given."""
-    kwargs: dict[str, float | int | bool | str] = {}
+    kwargs: dict[str, float | int | bool | str] = Field(default={})
     """Arguments of the reward."""
 
     @field_validator("gate")
@@ -260,6 +130,7 @@ class WorkerConfig(Section):
     """The roles."""
 
     actor: ActorConfig = ActorConfig()
+    ref: RefConfig = RefConfig()
     rollout: RolloutConfig = RolloutConfig()
     reward: WorkerRewardConfig = WorkerRewardConfig()
 
@@ -282,7 +153,7 @@ class StageData(Section):
     """Files of this stage; the run's own when empty."""
     weights: tuple[PositiveFloat, ...] = ()
     """Shares of the stage's prompts, one a file in the files' order; empty takes the files as they are."""
-    kinds: dict[str, PositiveFloat] = {}
+    kinds: dict[str, PositiveFloat] = Field(default={})
     """Question kind -> share of the stage's prompts, within each file where `weights` are given; empty takes all."""
     val_files: tuple[str, ...] = ()
     """Files that the stage is validated on; the run's own when empty."""
@@ -369,6 +240,15 @@ class TrainerConfig(Section):
     """Steps between checkpoints; -1 means only at the end."""
     save_limit: int = -1
     """Checkpoints kept, the best and the newest among them; -1 keeps all."""
+    profile_steps: tuple[PositiveInt, ...] = ()
+    """Steps of which a torch profiler trace is written to `logs/profile/` of the run folder."""
+    debug: Literal["rollout_only", "replay", "overfit_one_batch"] | None = None
+    """rollout_only: sample, score and log, never update; replay: update on the rollouts of `replay_file` instead of
+    sampling; overfit_one_batch: the first batch's prompts in every step."""
+    replay_file: str | None = None
+    """completions.jsonl of an earlier run, for `debug: replay`."""
+    hardware: str | None = None
+    """GPU that `radrl train --plan` reckons with, such as H200; the one at hand when not given."""
 
 
 class Config(Section):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from radrl.config.check import check, check_image_tokens
+from radrl.config.check import check, check_image_tokens, check_sequence_length
 from radrl.config.load import load_config
 from radrl.config.schema import Config
 from radrl.errors import ConfigError
@@ -11,7 +11,7 @@ from radrl.errors import ConfigError
 def problems(*args: str, paths: bool = False, supervised: bool = False) -> str:
     loaded = load_config(Config, args)
     with pytest.raises(ConfigError) as caught:
-        check(loaded.config, paths=paths, supervised=supervised, origins=loaded.origins, environment={})
+        check(loaded.config, paths=paths, supervised=supervised, origins=loaded.origins)
     return str(caught.value)
 
 
@@ -19,8 +19,16 @@ STAGE = "curriculum.stages=[{name: a, steps: 3}, {name: b, epochs: 1}]"
 VALIDATED = (STAGE, "data.val_files=v.jsonl", "trainer.val_freq=2")
 
 
+def test_sequences_longer_than_a_model_takes_are_refused_with_the_longest_prompt_that_fits():
+    config = load_config(Config, ["data.max_prompt_length=4000", "data.max_response_length=256"]).config
+    check_sequence_length(config, longest=None)
+    check_sequence_length(config, longest=4256)
+    with pytest.raises(ConfigError, match="sequences of 4256.*Set data.max_prompt_length to at most 3840"):
+        check_sequence_length(config, longest=4096)
+
+
 def test_the_defaults_pass():
-    check(Config(), paths=False, environment={})
+    check(Config(), paths=False)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +124,7 @@ def test_row_26_an_advance_rule_without_validations_is_refused():
 
 def test_a_cadence_of_validations_is_fine_when_every_stage_has_files_of_its_own():
     own = "curriculum.stages=[{name: a, steps: 3, data: {val_files: v.jsonl}}]"
-    check(load_config(Config, [own, "trainer.val_freq=2"]).config, paths=False, environment={})
+    check(load_config(Config, [own, "trainer.val_freq=2"]).config, paths=False)
     assert "data.val_files is empty" in problems(STAGE, "trainer.val_freq=2")
 
 
@@ -139,7 +147,7 @@ def test_all_broken_rules_are_listed_at_once():
 
 def test_supervised_training_is_not_held_to_the_rules_of_sampling():
     config = load_config(Config, ["worker.rollout.n=1", "worker.actor.global_batch_size=32"]).config
-    check(config, paths=False, supervised=True, environment={})
+    check(config, paths=False, supervised=True)
     assert "trainer.nnodes = 2" in problems("trainer.nnodes=2", supervised=True)
 
 
@@ -162,7 +170,7 @@ def test_no_files_to_train_on_is_a_problem_unless_every_stage_has_its_own(tmp_pa
     model = f"worker.actor.model.model_path={tmp_path}"
     assert "data.train_files is empty" in problems(model, STAGE, paths=True)
     stages = f"curriculum.stages=[{{name: a, steps: 1, data: {{train_files: {file}}}}}]"
-    check(load_config(Config, [model, stages]).config, paths=True, environment={})
+    check(load_config(Config, [model, stages]).config, paths=True)
 
 
 def test_a_model_that_is_no_folder_may_be_on_the_hub_only_by_its_name(tmp_path):
@@ -171,17 +179,25 @@ def test_a_model_that_is_no_folder_may_be_on_the_hub_only_by_its_name(tmp_path):
     check(
         load_config(Config, [f"data.train_files={file}", "worker.actor.model.model_path=owner-x/model"]).config,
         paths=True,
-        environment={},
     )
     assert "does not exist" in problems(
         f"data.train_files={file}", f"worker.actor.model.model_path={tmp_path / 'none'}", paths=True
     )
 
 
-def test_freeze_non_vision_params_is_refused_with_the_key_that_freezes():
-    with pytest.raises(ConfigError, match=r"no rule yet; worker\.actor\.model\.freeze_vision_tower"):
-        check(Config(), paths=False, environment={"FREEZE_NON_VISION_PARAMS": "1"})
-    check(Config(), paths=False, environment={"FREEZE_NON_VISION_PARAMS": "0"})
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["worker.actor.model.lora.dropout=0.1"], r"lora\.dropout = 0\.1, .*ratio is not 1.*Set it to 0"),
+        (
+            ["worker.actor.model.lora.rank=8", "worker.actor.model.lora.path=a"],
+            r"lora\.path = a .*Leave one of them out",
+        ),
+    ],
+)
+def test_settings_of_an_adapter_that_cannot_stand_are_refused(args, message):
+    with pytest.raises(ConfigError, match=message):
+        check(load_config(Config, args).config, paths=False)
 
 
 def test_images_that_alone_overflow_the_prompt_are_refused_with_the_largest_that_fit():
@@ -189,3 +205,20 @@ def test_images_that_alone_overflow_the_prompt_are_refused_with_the_largest_that
     with pytest.raises(ConfigError, match=r"fills 5349 tokens.*at most 3211264"):
         check_image_tokens(config, pixels_per_token=784)
     check_image_tokens(Config(), pixels_per_token=784)
+
+
+@pytest.mark.parametrize("temperature", ["0.005", "2.5"])
+def test_temperatures_that_vllm_would_change_are_refused_with_it_alone(temperature):
+    args = ("worker.rollout.name=vllm", f"worker.rollout.temperature={temperature}")
+    assert f"worker.rollout.temperature = {temperature}" in problems(*args)
+    assert "from 0.01 to 2.0 only" in problems(*args)
+    check(load_config(Config, args[1:]).config, paths=False)
+    check(load_config(Config, [args[0], "worker.rollout.val_override_config.temperature=0"]).config, paths=False)
+
+
+def test_expandable_segments_are_refused_where_vllm_may_sleep():
+    config = load_config(Config, ["worker.rollout.name=vllm"]).config
+    with pytest.raises(ConfigError, match=r"expandable_segments.*worker.rollout.sleep = auto"):
+        check(config, paths=False, environment={"PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True"})
+    awake = load_config(Config, ["worker.rollout.name=vllm", "worker.rollout.sleep=none"]).config
+    check(awake, paths=False, environment={"PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True"})

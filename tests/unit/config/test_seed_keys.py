@@ -1,5 +1,6 @@
 """Each name of CX-Mind and ms-swift that we replace or ignore: one case a row of the tables."""
 
+import re
 from typing import Any
 
 import pytest
@@ -25,7 +26,16 @@ CX_MIND_EXPECTED: dict[str, tuple[str, dict[str, object]]] = {
         "worker.actor.optim.warmup_style=cosine",
         {"worker.actor.optim.lr_schedule": "cosine"},
     ),
-    "worker.rollout.name": ("worker.rollout.name=vllm", {"worker.rollout.name": "native"}),
+    "worker.actor.offload.offload_optimizer": (
+        "worker.actor.offload.offload_optimizer=true",
+        {"worker.actor.optim.offload": True},
+    ),
+    "worker.ref.offload": ("worker.ref.offload={offload_params: true}", {"worker.ref.offload": True}),
+    "worker.ref.offload.offload_params": ("worker.ref.offload.offload_params=true", {"worker.ref.offload": True}),
+    "worker.rollout.name": ("worker.rollout.name=sglang", {"worker.rollout.name": "native"}),
+    "use_vllm": ("use_vllm=true", {"worker.rollout.name": "vllm"}),
+    "vllm_enforce_eager": ("vllm_enforce_eager=true", {"worker.rollout.enforce_eager": True}),
+    "sleep_level": ("sleep_level=2", {"worker.rollout.sleep": 2}),
     "worker.reward.reward_function": (
         "worker.reward.reward_function=r/openQA+think+ans.py:compute_score",
         {
@@ -61,6 +71,12 @@ MS_SWIFT_EXPECTED: dict[str, tuple[str, dict[str, object] | str]] = {
     "val_dataset": ("val_dataset=v.json", {"data.val_files": ("v.json",)}),
     "max_length": ("max_length=100", {"data.max_prompt_length": 100}),
     "torch_dtype": ("torch_dtype=bfloat16", {"trainer.dtype": "bfloat16"}),
+    "train_type": ("train_type=lora", {"worker.actor.model.lora.rank": 8}),
+    "lora_rank": ("lora_rank=16", {"worker.actor.model.lora.rank": 16}),
+    "lora_alpha": ("lora_alpha=64", {"worker.actor.model.lora.alpha": 64.0}),
+    "adapters": ("adapters=out/sft", {"worker.actor.model.lora.path": "out/sft"}),
+    "freeze_parameters": ("freeze_parameters=model.visual", {"worker.actor.model.frozen": (r"^model\.visual",)}),
+    "trainable_parameters": ("trainable_parameters=lm_head", {"worker.actor.model.trainable": ("^lm_head",)}),
     "freeze_vit": ("freeze_vit=true", {"worker.actor.model.freeze_vision_tower": True}),
     "freeze_llm": ("freeze_llm=true", REFUSED),
     "freeze_aligner": ("freeze_aligner=true", REFUSED),
@@ -71,9 +87,22 @@ MS_SWIFT_EXPECTED: dict[str, tuple[str, dict[str, object] | str]] = {
     "epsilon_high": ("epsilon_high=0.3", {"worker.actor.clip_ratio_high": 0.3}),
     "num_iterations": ("num_iterations=2", {"worker.actor.ppo_epochs": 2}),
     "scale_rewards": ("scale_rewards=false", {"algorithm.scale_advantages": False}),
-    "dynamic_sample": ("dynamic_sample=true", {"algorithm.online_filtering": True, "algorithm.filter_min_std": 0.06}),
+    "dynamic_sample": (
+        "dynamic_sample=true",
+        {
+            "algorithm.online_filtering": True,
+            "algorithm.filter_min_std": 0.06,
+            "algorithm.filter_low": 0.0,
+            "algorithm.filter_high": 1.0,
+            "algorithm.filter_when_short": "original",
+        },
+    ),
     "max_resample_times": ("max_resample_times=3", {"trainer.max_try_make_batch": 4}),
-    "overlong_filter": ("overlong_filter=true", REFUSED),
+    "overlong_filter": ("overlong_filter=true", {"algorithm.mask_truncated": True}),
+    "loss_type": ("loss_type=dr_grpo", {"worker.actor.loss_avg_mode": "fixed"}),
+    "importance_sampling_level": ("importance_sampling_level=sequence", {"algorithm.policy_loss": "gspo"}),
+    "advantage_estimator": ("advantage_estimator=rloo", {"algorithm.adv_estimator": "rloo"}),
+    "kl_in_reward": ("kl_in_reward=true", {"algorithm.use_kl_loss": False}),
     "temperature": ("temperature=0.9", {"worker.rollout.temperature": 0.9}),
     "top_p": ("top_p=0.9", {"worker.rollout.top_p": 0.9}),
     "top_k": ("top_k=50", {"worker.rollout.top_k": 50}),
@@ -172,6 +201,67 @@ def test_a_later_argument_stands_over_an_earlier_one_by_either_name():
 
 def test_kl_that_is_not_disabled_keeps_its_coefficient():
     assert changes(["algorithm.kl_coef=0.5", "algorithm.disable_kl=false"]) == {"algorithm.kl_coef": 0.5}
+
+
+def test_row_37_cx_minds_kl_keys_keep_their_names_and_their_meaning():
+    args = [
+        "algorithm.kl_penalty=mse", "algorithm.kl_type=adaptive", "algorithm.use_kl_loss=false",
+        "algorithm.kl_horizon=500", "algorithm.kl_target=0.2", "algorithm.gamma=0.9", "algorithm.lam=0.8",
+    ]  # fmt: skip
+    loaded = load_config(Config, args)
+    assert changes(args) == {
+        "algorithm.kl_penalty": "mse",
+        "algorithm.kl_type": "adaptive",
+        "algorithm.use_kl_loss": False,
+        "algorithm.kl_horizon": 500.0,
+        "algorithm.kl_target": 0.2,
+        "algorithm.gamma": 0.9,
+        "algorithm.lam": 0.8,
+    }
+    assert loaded.warnings == ()
+
+
+@pytest.mark.parametrize("name", ["gae", "grpo", "rloo", "reinforce_plus_plus", "remax"])
+def test_row_36_cx_minds_estimators_keep_their_names(name):
+    assert load_config(Config, [f"algorithm.adv_estimator={name}"]).config.algorithm.adv_estimator == name
+
+
+def test_a_loss_of_ms_swift_that_we_do_not_have_is_refused_with_those_that_we_have():
+    with pytest.raises(ConfigError, match=r"loss_type is 'sapo'.*grpo, bnpo, dapo, dr_grpo, cispo"):
+        load_config(Config, ["loss_type=sapo"])
+
+
+@pytest.mark.parametrize("strategy", ["adamw", "adamw_bf16"])
+def test_row_56_cx_minds_optimizers_keep_their_names(strategy):
+    loaded = load_config(Config, [f"worker.actor.optim.strategy={strategy}"])
+    assert (loaded.config.worker.actor.optim.strategy, loaded.warnings) == (strategy, ())
+
+
+def test_row_65_ms_swifts_lora_arguments_count_with_its_lora_only():
+    lora = ["lora_rank=16", "train_type=lora", "lora_alpha=64"]
+    assert changes(lora) == {"worker.actor.model.lora.rank": 16, "worker.actor.model.lora.alpha": 64.0}
+    assert changes(["lora_rank=16", "train_type=dummy", "lora_alpha=64"]) == {}
+
+
+def test_row_66_what_ms_swift_lets_go_again_is_left_out_of_what_it_froze():
+    args = ["freeze_parameters=[model.visual]", "trainable_parameters=[model.visual.merger]"]
+    (pattern,) = load_config(Config, args).config.worker.actor.model.frozen
+    assert re.search(pattern, "model.visual.blocks.0.attn.qkv.weight")
+    assert not re.search(pattern, "model.visual.merger.mlp.0.weight")
+    assert not re.search(pattern, "lm_head.weight")
+    assert changes(args).keys() == {"worker.actor.model.frozen"}
+
+
+def test_row_66_the_environment_of_the_phi_4_scripts_lets_the_vision_lora_alone_learn():
+    asked = load_config(Config, [], environment={"FREEZE_NON_VISION_PARAMS": "1"})
+    assert asked.config.worker.actor.model.trainable == (r"lora_A\.vision", r"lora_B\.vision")
+    assert asked.origins["worker.actor.model.trainable"] == "environment, as FREEZE_NON_VISION_PARAMS"
+    (warning,) = asked.warnings
+    assert warning.startswith("FREEZE_NON_VISION_PARAMS (from environment) is read as worker.actor.model.trainable=")
+    with_head = "worker.actor.model.trainable=[lora_A.vision,lora_B.vision,lm_head]"
+    own = load_config(Config, [with_head], environment={"FREEZE_NON_VISION_PARAMS": "1"})
+    assert own.config.worker.actor.model.trainable == ("lora_A.vision", "lora_B.vision", "lm_head")
+    assert load_config(Config, [], environment={"FREEZE_NON_VISION_PARAMS": "0"}).config == Config()
 
 
 def test_own_rewards_stand_over_a_seed_reward_function():
@@ -332,11 +422,11 @@ def test_a_cx_mind_file_loads_and_keeps_what_it_says(tmp_path):
     loaded = load_config(Config, [f"config={file}", "trainer.n_gpus_per_node=1"])
     config = loaded.config
     assert (config.data.prompt_key, config.data.rollout_batch_size) == ("problem", 64)
-    assert (config.algorithm.kl_coef, config.worker.rollout.n, config.worker.rollout.name) == (0.01, 10, "native")
+    assert (config.algorithm.kl_coef, config.worker.rollout.n, config.worker.rollout.name) == (0.01, 10, "vllm")
     assert config.worker.rollout.val_override_config.temperature == 0.5
     assert [reward.name for reward in config.rewards if reward.outcome] == ["answer_f1"]
     assert loaded.origins["rewards.1.outcome"] == f"{file}, as worker.reward.reward_function"
     warned = [warning.partition(" (from ")[0] for warning in loaded.warnings]
     assert len(set(warned)) == len(warned)
     assert "worker.actor.fsdp" in warned
-    assert "worker.ref" in warned
+    assert {"worker.ref.fsdp", "worker.ref.offload"} <= set(warned)

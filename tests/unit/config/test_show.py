@@ -69,6 +69,6 @@ def test_every_key_has_a_meaning_on_the_reference_page():
 
 def test_the_example_passes_the_rules():
     loaded = load_config(Config, [f"config={ROOT / 'examples' / 'phantom_grpo.yaml'}"])
-    check(loaded.config, paths=False, origins=loaded.origins, environment={})
+    check(loaded.config, paths=False, origins=loaded.origins)
     assert [stage.name for stage in loaded.config.curriculum.stages] == ["closed", "open"]
     assert loaded.warnings == ()
