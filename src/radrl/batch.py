@@ -11,7 +11,7 @@ from torch import Tensor
 
 from radrl.types import Rollout, RolloutGroup
 
-PER_TOKEN = ("token_ids", "sampled_logprobs", "reference_logprobs", "values", "advantages", "returns")
+PER_TOKEN = ("token_ids", "sampled_logprobs", "old_logprobs", "reference_logprobs", "values", "advantages", "returns")
 PER_SEQUENCE = ("group", "lengths", "rewards")
 
 
@@ -36,6 +36,8 @@ class Batch:
     """Nats under the weights that sampled the token and at `temperature`, float32."""
     temperature: float
     """Sampling temperature; the policy's logits are divided by it wherever the batch is scored."""
+    old_logprobs: Float[Tensor, "T"] | None = None
+    """Nats as the trainer scored the tokens before the first update on them, at the same temperature, float32."""
     reference_logprobs: Float[Tensor, "T"] | None = None
     """Nats under the reference policy at the same temperature, float32."""
     values: Float[Tensor, "T"] | None = None
@@ -70,6 +72,7 @@ class Batch:
     def replace(
         self,
         *,
+        old_logprobs: Tensor | None = None,
         reference_logprobs: Tensor | None = None,
         values: Tensor | None = None,
         advantages: Tensor | None = None,
@@ -77,6 +80,7 @@ class Batch:
     ) -> "Batch":
         """Return the batch with the annotations given; what is not given stays."""
         given = {
+            "old_logprobs": old_logprobs,
             "reference_logprobs": reference_logprobs,
             "values": values,
             "advantages": advantages,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor
@@ -26,8 +26,11 @@ class Sampling:
     """Longest completion, end-of-sequence included."""
     seed: int
     """Every draw follows from it and the prompt's position, whatever ran before."""
+    ignore_eos: bool = False
+    """Whether a completion goes on past its end-of-sequence token to `max_tokens`."""
 
 
+@runtime_checkable
 class Sampler(Protocol):
     """Writes completions. Holds no state but weights, so a resumed run samples what an uninterrupted one would have."""
 
@@ -40,6 +43,7 @@ class Sampler(Protocol):
         ...
 
 
+@runtime_checkable
 class Reference(Protocol):
     """The policy that training must not drift from."""
 
@@ -48,6 +52,7 @@ class Reference(Protocol):
         ...
 
 
+@runtime_checkable
 class Actor(Protocol):
     """The policy being trained."""
 
@@ -72,6 +77,17 @@ class Critic(Protocol):
         ...
 
 
+class KlControl(Protocol):
+    """Says how much the KL term weighs, step by step."""
+
+    coef: float
+    """Present weight of the KL term."""
+
+    def observe(self, batch: Batch) -> Mapping[str, float]:
+        """Adapt the weight to how far the batch's policy was from the reference and return metrics."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Roles:
     """The parts of one run. A role the algorithm has no use for is None."""
@@ -80,6 +96,13 @@ class Roles:
     sampler: Sampler
     reference: Reference | None = None
     critic: Critic | None = None
+    kl: KlControl | None = None
+    """None where the weight of the KL term is the configuration's throughout."""
+
+    @property
+    def kl_coef(self) -> float | None:
+        """Present weight of the KL term, where something steers it."""
+        return None if self.kl is None else self.kl.coef
 
     def annotate(self, batch: Batch) -> Batch:
         """Add what the other roles have to say about the batch: reference log-probabilities and values."""
