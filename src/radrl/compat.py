@@ -10,8 +10,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import torch
 
-QWEN_VIDEO_PROCESSOR: Mapping[str, object] = {"video_processor_type": "Qwen2VLVideoProcessor"}
-"""Block of processor_config.json that readers with torchvision insist on, vLLM among them; the rest is default."""
+VIDEO_PROCESSORS: Mapping[str, str] = {
+    "Qwen2_5_VLProcessor": "Qwen2VLVideoProcessor",
+    "Qwen3VLProcessor": "Qwen3VLVideoProcessor",
+}
+"""`video_processor_type` in processor_config.json, by the processor's class: readers with torchvision insist on the
+block, vLLM among them; the rest of it is default."""
 
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
 """Numbers of glibc's malloc.h."""

@@ -2,25 +2,65 @@
 
 import json
 import logging
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor, ProcessorMixin
+from transformers import (
+    AutoConfig,
+    AutoProcessor,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    ProcessorMixin,
+)
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+    MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES,
+)
 from transformers.utils.hub import cached_file
 
-from radrl.compat import QWEN_VIDEO_PROCESSOR, open_processors_without_torchvision
+from radrl.compat import VIDEO_PROCESSORS, open_processors_without_torchvision
 from radrl.errors import ConfigError
-from radrl.models.adapter import ModelAdapter
+from radrl.models.adapter import ModelAdapter, tokenizer_of
+from radrl.models.families.causal_lm import CausalLM
 from radrl.models.families.family import Family
+from radrl.models.families.gemma3 import Gemma3
+from radrl.models.families.phi4_multimodal import Phi4Multimodal
+from radrl.models.families.phi4_processor import open_processor as open_phi4_processor
 from radrl.models.families.qwen2_5_vl import Qwen25VL
-from radrl.models.varlen import use_segments
+from radrl.models.families.qwen3_vl import Qwen3VL
+from radrl.models.lora import (
+    adapter_folder,
+    adapters_in,
+    base_of,
+    is_adapter_weight,
+    load_lora,
+    lora_layers,
+    save_lora,
+    save_merged,
+)
+from radrl.models.phi4_checkpoint import (
+    VISION_FOLDER,
+    is_remote_folder,
+    open_remote_base,
+    open_vision_lora,
+    put_vision_lora,
+    read_remote_checkpoint,
+)
+from radrl.models.varlen import use_image_segments, use_segments
 
 log = logging.getLogger(__name__)
 
-FAMILIES = {"qwen2_5_vl": Qwen25VL}
-"""Families by the `model_type` of their config."""
+FAMILIES: Mapping[str, type[Any]] = {
+    "qwen2_5_vl": Qwen25VL,
+    "qwen3_vl": Qwen3VL,
+    "gemma3": Gemma3,
+    "phi4_multimodal": Phi4Multimodal,
+}
+"""Families by the `model_type` of their config. What is none of them and reads text only is a `CausalLM`."""
 
 
 def load_adapter(
@@ -37,7 +77,7 @@ def load_adapter(
     cache_bytes: int = 1 << 30,
     attention: Literal["auto", "dense", "varlen"] = "auto",
 ) -> ModelAdapter:
-    """Open a model folder (or hub name) as a policy.
+    """Open a model folder (or hub name) as a policy. A folder of LoRA adapters is opened with the base that it names.
 
     `min_pixels` and `max_pixels` narrow the image processor's own bounds; the aspect ratio stays, up to the model's
     grid. CX-Mind resizes to them first and to the processor's bounds after; here it is one resize, to the size both
@@ -48,25 +88,31 @@ def load_adapter(
     Raises ConfigError when the folder is no model or of a family that is not supported.
     """
     open_processors_without_torchvision()
-    source = _source_folder(path)
+    adapters = adapters_in(Path(path))
+    base = base_of(Path(path)) if adapters else path
+    source = _source_folder(base)
     family_type = _family_type(source, trust_remote_code=trust_remote_code)
     place = resolve_device(device)
-    model: Any = AutoModelForImageTextToText.from_pretrained(
-        source,
-        dtype=resolve_dtype(dtype, device=place),
-        attn_implementation="sdpa",
-        trust_remote_code=trust_remote_code,
-    )
-    model.to(place)
-    processor = AutoProcessor.from_pretrained(tokenizer_path or source, trust_remote_code=trust_remote_code)
-    # Pillow's resize and torchvision's differ by enough to move log-probabilities; one of them has to be the rule.
-    processor.image_processor = family_type.image_processor_type.from_pretrained(tokenizer_path or source)
-    _bound_pixels(processor, min_pixels=min_pixels, max_pixels=max_pixels)
+    model = _open_model(
+        family_type, source, dtype=resolve_dtype(dtype, device=place), trust_remote_code=trust_remote_code
+    ).to(place)
+    # A folder of adapters will name their base so.
+    model.name_or_path = str(base)
+    for name in adapters:
+        load_lora(model, adapter_folder(Path(path), name), name=name)
+    written_with = tokenizer_path or (path if adapters else source)
+    processor = _open_processor(family_type, written_with, trust_remote_code=trust_remote_code)
+    tokenizer = tokenizer_of(processor)
     _settle_chat_template(processor, chat_template, path=path)
-    family = family_type(model, tokenizer=processor.tokenizer, image_processor=processor.image_processor)
+    family: Family = family_type(
+        model, tokenizer=tokenizer, image_processor=getattr(processor, "image_processor", None)
+    )
+    family.bound_pixels(least=min_pixels, most=max_pixels)
     kind = resolve_attention(attention, family=family, device=place)
     if kind == "varlen":
         use_segments(family.language_model)
+    if family.image_windows is not None and place.type == "cuda":
+        use_image_segments(family.image_windows)
     return ModelAdapter(
         model=model,
         processor=processor,
@@ -80,24 +126,64 @@ def load_adapter(
 def save_adapter(adapter: ModelAdapter, folder: Path) -> None:
     """Write weights, tokenizer, processor and chat template so that `AutoProcessor` and `AutoModelFor...` open them.
 
-    Raises OSError when the disk refuses.
+    Of a model in which adapters alone learn the adapters are written, in PEFT's format; where other weights learn
+    beside them, the whole model with the adapters merged. Raises OSError when the disk refuses.
     """
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        adapter.model.save_pretrained(folder)
+        _save_weights(adapter.model, folder)
     except SafetensorError as error:
         raise OSError(str(error)) from error
     save_processor(adapter.processor, folder)
 
 
-def save_processor(processor: ProcessorMixin, folder: Path) -> None:
+def _save_weights(model: PreTrainedModel, folder: Path) -> None:
+    if not lora_layers(model):
+        model.save_pretrained(folder)
+    elif any(each.requires_grad and not is_adapter_weight(name) for name, each in model.named_parameters()):
+        save_merged(model, folder)
+    else:
+        save_lora(model, folder)
+
+
+def save_processor(processor: ProcessorMixin | PreTrainedTokenizerBase, folder: Path) -> None:
     """Write a processor with its tokenizer; its video block stays, whether or not torchvision is here to read it."""
     processor.save_pretrained(folder)
+    video_processor = VIDEO_PROCESSORS.get(type(processor).__name__)
+    if video_processor is None:
+        return
     file = folder / "processor_config.json"
     blocks = json.loads(file.read_text(encoding="utf-8"))
     if "video_processor" not in blocks:
-        blocks["video_processor"] = {**QWEN_VIDEO_PROCESSOR, **_patch_sizes(blocks["image_processor"])}
+        sizes = _patch_sizes(blocks["image_processor"])
+        blocks["video_processor"] = {"video_processor_type": video_processor, **sizes}
         file.write_text(json.dumps(blocks, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def check_loaded(report: Mapping[str, Any], *, source: str | Path) -> None:
+    """Raise ConfigError when a checkpoint lacks weights of the model, or has some that the model knows nothing of.
+
+    `report` is transformers' loading info. Weights that are tied to others are in neither list.
+    """
+    complaints = [
+        f"{len(names)} {kind} ({_first_names(names)})"
+        for kind, names in (
+            ("missing", report["missing_keys"]),
+            ("unexpected", report["unexpected_keys"]),
+            ("of another shape", [name for name, *_ in report["mismatched_keys"]]),
+        )
+        if names
+    ]
+    if complaints:
+        raise ConfigError(
+            f"the weights at {source} are not those of the model that its config.json describes: "
+            f"{', '.join(complaints)}. Missing ones would be random. Correct the folder, or its config.json."
+        )
+
+
+def _first_names(names: Iterable[str], *, most: int = 5) -> str:
+    ordered = sorted(names)
+    return ", ".join(ordered[:most]) + (", ..." if len(ordered) > most else "")
 
 
 def resolve_device(device: str) -> torch.device:
@@ -151,31 +237,72 @@ def _source_folder(path: str | Path) -> Path:
     return Path(config_file).parent
 
 
-def _family_type(source: Path, *, trust_remote_code: bool) -> type[Qwen25VL]:
-    """Look up the family of a model by its config."""
+def _family_type(source: Path, *, trust_remote_code: bool) -> type[Any]:
+    """Look up the family of a model by its config: the class, whose attributes say how its folder is opened."""
+    if is_remote_folder(source):
+        return Phi4Multimodal
     try:
         config = AutoConfig.from_pretrained(source, trust_remote_code=trust_remote_code)
     except (OSError, ValueError) as error:
         raise ConfigError(f"cannot open a model at {source}: {error} Set worker.actor.model.model_path.") from error
-    if config.model_type not in FAMILIES:
-        raise ConfigError(f"{source} is a {config.model_type!r} model. The families are {', '.join(FAMILIES)}.")
-    return FAMILIES[config.model_type]
+    if config.model_type in FAMILIES:
+        return FAMILIES[config.model_type]
+    reads_images = config.model_type in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
+    if reads_images or config.model_type not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
+        raise ConfigError(
+            f"{source} is a {config.model_type!r} model. The families are {', '.join(FAMILIES)}, and causal language "
+            "models that read text only."
+        )
+    return CausalLM
 
 
-def _bound_pixels(processor: ProcessorMixin, *, min_pixels: int, max_pixels: int | None) -> None:
-    """Narrow the image processor's bounds; its own upper bound is never passed."""
-    size = processor.image_processor.size
-    own_least, own_most = size["shortest_edge"], size["longest_edge"]
-    most = own_most if max_pixels is None else min(own_most, max_pixels)
-    processor.image_processor.size = {"shortest_edge": min(max(own_least, min_pixels), most), "longest_edge": most}
+def _open_model(family_type: type[Any], source: Path, *, dtype: torch.dtype, trust_remote_code: bool) -> Any:
+    """Read the weights, all of them, and the adapter that Phi-4's folders have beside their base."""
+    if is_remote_folder(source):
+        checkpoint = read_remote_checkpoint(source)
+        model, report = open_remote_base(checkpoint, dtype=dtype)
+        check_loaded(report, source=source)
+        put_vision_lora(model, checkpoint, source=source)
+        return model
+    try:
+        model, report = family_type.auto_class.from_pretrained(
+            source,
+            dtype=dtype,
+            attn_implementation="sdpa",
+            trust_remote_code=trust_remote_code,
+            output_loading_info=True,
+        )
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"cannot open a model at {source}: {error} Set worker.actor.model.model_path.") from error
+    check_loaded(report, source=source)
+    if family_type is Phi4Multimodal and (source / VISION_FOLDER).is_dir():
+        open_vision_lora(model, source / VISION_FOLDER)
+    return model
 
 
-def _settle_chat_template(processor: ProcessorMixin, chat_template: str | None, *, path: str | Path) -> None:
+def _open_processor(
+    family_type: type[Any], source: str | Path, *, trust_remote_code: bool
+) -> ProcessorMixin | PreTrainedTokenizerBase:
+    """Open what turns text and images into inputs: the tokenizer alone where the family reads text only."""
+    if family_type.image_processor_type is None:
+        return AutoTokenizer.from_pretrained(source, trust_remote_code=trust_remote_code)
+    if family_type is Phi4Multimodal:
+        return open_phi4_processor(source)
+    processor = AutoProcessor.from_pretrained(source, trust_remote_code=trust_remote_code)
+    # Pillow's resize and torchvision's differ by enough to move log-probabilities; one of them has to be the rule.
+    processor.image_processor = family_type.image_processor_type.from_pretrained(source)
+    return processor
+
+
+def _settle_chat_template(
+    processor: ProcessorMixin | PreTrainedTokenizerBase, chat_template: str | None, *, path: str | Path
+) -> None:
     """Give tokenizer and processor one chat template, so that a saved model keeps the one it was trained with."""
-    template = chat_template or processor.chat_template or processor.tokenizer.chat_template
+    tokenizer = tokenizer_of(processor)
+    template = chat_template or processor.chat_template or tokenizer.chat_template
     if template is None:
         raise ConfigError(f"the model at {path} has no chat template. Set data.override_chat_template.")
-    processor.chat_template = processor.tokenizer.chat_template = template
+    processor.chat_template = tokenizer.chat_template = template
 
 
 def _patch_sizes(image_block: dict[str, object]) -> dict[str, object]:

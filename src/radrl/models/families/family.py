@@ -1,5 +1,6 @@
 """What differs from one family of vision-language models to the next."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -58,8 +59,18 @@ class Family(Protocol):
         ...
 
     @property
+    def longest_sequence(self) -> int | None:
+        """Most tokens of a prompt with its completion; past it positions change their meaning in mid-sequence."""
+        ...
+
+    @property
     def vision_tower(self) -> Module | None:
         """The image encoder with its projection into the language model; None where there is none."""
+        ...
+
+    @property
+    def image_windows(self) -> PreTrainedModel | None:
+        """The image encoder, where it attends over windows that one call can take together; None elsewhere."""
         ...
 
     @property
@@ -82,8 +93,13 @@ class Family(Protocol):
         """Pixels of a resized image that become one token."""
         ...
 
-    def on(self, model: PreTrainedModel) -> "Family":
-        """Return the same calls into another model of the same sizes."""
+    @property
+    def lora_targets(self) -> str:
+        """Regular expression of the full names of the decoder's linear layers, which leaves out the tower and head."""
+        ...
+
+    def bound_pixels(self, *, least: int, most: int | None) -> None:
+        """Narrow the bounds that images are resized to, where the family knows any. Raises ConfigError if it cannot."""
         ...
 
     def target_size(self, size: ImageSize) -> ImageSize:
@@ -126,6 +142,11 @@ class Family(Protocol):
     ) -> Float[Tensor, "R N D"]:
         """Last hidden states after the final norm; a cache, when given, is read and extended."""
         ...
+
+
+def projections(decoder: str) -> str:
+    """Regular expression of the linear layers of attention and feed-forward in the decoder of this module name."""
+    return re.escape(decoder) + r"\.layers\.\d+\.(self_attn|mlp)\.\w+_proj"
 
 
 def fill_in(

@@ -1,6 +1,5 @@
 """Qwen2.5-VL: images of any size in patches, merged two by two; rotary positions in time, height and width."""
 
-import copy
 import math
 from collections.abc import Sequence
 
@@ -9,33 +8,41 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 from torch.nn import Module, ModuleList
 from transformers import (
+    AutoModelForImageTextToText,
     Cache,
     PreTrainedModel,
     PreTrainedTokenizerBase,
     Qwen2_5_VLForConditionalGeneration,
     Qwen2VLImageProcessorPil,
+    Qwen3VLForConditionalGeneration,
 )
 
 from radrl.errors import DataError
 from radrl.models.attention import Attention
-from radrl.models.families.family import Inputs, fill_in
+from radrl.models.families.family import Inputs, fill_in, projections
 from radrl.models.images import ImageSize
 from radrl.models.varlen import decoder_arguments
 
 MAX_ASPECT_RATIO = 200
 
+QwenVLModel = Qwen2_5_VLForConditionalGeneration | Qwen3VLForConditionalGeneration
+
 
 class Qwen25VL:
-    """The family's calls. They go to submodules that are the same from transformers 5.5 to 5.23."""
+    """The family's calls. They go to submodules that are the same from transformers 5.5 to 5.24."""
 
+    auto_class = AutoModelForImageTextToText
+    """Which class opens a model folder."""
     image_processor_type = Qwen2VLImageProcessorPil
     """Which class reads the image settings of a model folder: the one on Pillow."""
     sees_images_whole = False
+    longest_sequence = None
     takes_segments = True
+    lora_targets = projections("model.language_model")
 
     def __init__(
         self,
-        model: Qwen2_5_VLForConditionalGeneration,
+        model: QwenVLModel,
         *,
         tokenizer: PreTrainedTokenizerBase,
         image_processor: Qwen2VLImageProcessorPil,
@@ -54,6 +61,11 @@ class Qwen25VL:
     @property
     def vision_tower(self) -> Module:
         """The image encoder with its merger."""
+        return self._model.model.visual
+
+    @property
+    def image_windows(self) -> PreTrainedModel:
+        """The image encoder: its layers attend over windows and, every eighth, over whole images."""
         return self._model.model.visual
 
     @property
@@ -76,11 +88,11 @@ class Qwen25VL:
         """Two by two patches."""
         return self._cell**2
 
-    def on(self, model: Qwen2_5_VLForConditionalGeneration) -> "Qwen25VL":
-        """Return the same calls into another model of the same sizes."""
-        twin = copy.copy(self)
-        twin._model = model
-        return twin
+    def bound_pixels(self, *, least: int, most: int | None) -> None:
+        """Narrow the image processor's bounds; its own upper bound is never passed."""
+        own_least, own_most = self._processor.size["shortest_edge"], self._processor.size["longest_edge"]
+        top = own_most if most is None else min(own_most, most)
+        self._processor.size = {"shortest_edge": min(max(own_least, least), top), "longest_edge": top}
 
     def target_size(self, size: ImageSize) -> ImageSize:
         """Nearest multiples of two patches, within the processor's pixel bounds."""
@@ -97,12 +109,22 @@ class Qwen25VL:
 
     def encode_images(self, images: Sequence[UInt8[Tensor, "_H _W 3"]]) -> list[Float[Tensor, "_I D"]]:
         """Features of each image, all in one pass of the tower."""
+        patches, grids = self.tower_inputs(images)
+        features = self._model.model.visual(patches, grid_thw=grids).pooler_output
+        return list(features.split(self.tokens_of(grids)))
+
+    def tower_inputs(
+        self, images: Sequence[UInt8[Tensor, "_H _W 3"]]
+    ) -> tuple[Float[Tensor, "L F"], Int[Tensor, "N 3"]]:
+        """Patches of all images, end to end, and each image's frames, rows and columns of patches."""
         patch = self._processor.patch_size
         patches = torch.cat([self.patches(image) for image in images])
         grids = torch.tensor([(1, image.shape[0] // patch, image.shape[1] // patch) for image in images])
-        features = self._model.model.visual(patches, grid_thw=grids.to(patches.device)).pooler_output
-        merged = self._processor.merge_size**2
-        return list(features.split([height * width // merged for _, height, width in grids.tolist()]))
+        return patches, grids.to(patches.device)
+
+    def tokens_of(self, grids: Int[Tensor, "N 3"]) -> list[int]:
+        """Tokens of each image, from its grid."""
+        return (grids.prod(1) // self._processor.merge_size**2).tolist()
 
     def place(
         self, embeddings: Float[Tensor, "R N D"], places: Int[Tensor, "I"], features: Float[Tensor, "I D"]
