@@ -1,31 +1,38 @@
-"""Weights and optimizer moments as torch distributed checkpoints, readable at any number of processes."""
+"""Weights and optimizer state as torch distributed checkpoints, readable at any number of processes.
+
+Weights that do not learn are those of the model that the run starts from, and are not written.
+"""
 
 import contextlib
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-from torch import nn
+from torch import Tensor, nn
 from torch.distributed.checkpoint.api import CheckpointException
-from torch.distributed.checkpoint.state_dict import get_state_dict, set_state_dict
 from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import save
-from torch.optim import Optimizer
+
+from radrl.engines.optimizer import Optimizer
 
 
 def save_weights(folder: Path, model: nn.Module, optimizer: Optimizer) -> None:
-    """Write the model's and the optimizer's tensors. Raises OSError when the disk refuses."""
-    weights, moments = get_state_dict(model, optimizer)
+    """Write what learns and its optimizer's state. Raises OSError when the disk refuses."""
     with _single_process():
-        save({"model": weights, "optimizer": moments}, checkpoint_id=folder, no_dist=True)
+        save(_live(model, optimizer), checkpoint_id=folder, no_dist=True)
 
 
 def load_weights(folder: Path, model: nn.Module, optimizer: Optimizer) -> None:
     """Take over what `save_weights` wrote, in place."""
-    weights, moments = get_state_dict(model, optimizer)
     with _single_process():
-        load({"model": weights, "optimizer": moments}, checkpoint_id=folder, no_dist=True)
-    set_state_dict(model, optimizer, model_state_dict=weights, optim_state_dict=moments)
+        load(_live(model, optimizer), checkpoint_id=folder, no_dist=True)
+
+
+def _live(model: nn.Module, optimizer: Optimizer) -> dict[str, dict[str, Tensor] | dict[str, dict[str, Tensor]]]:
+    """The tensors themselves, not copies: parameters that learn, all buffers, moments."""
+    frozen = {name for name, each in model.named_parameters(remove_duplicate=False) if not each.requires_grad}
+    weights = {name: tensor for name, tensor in model.state_dict().items() if name not in frozen}
+    return {"model": weights, "optimizer": optimizer.tensors()}
 
 
 @contextlib.contextmanager

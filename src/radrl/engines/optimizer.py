@@ -1,13 +1,16 @@
 """AdamW with clipping, a schedule that never starts at rate 0, and steps skipped when a gradient is not finite."""
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from radrl.config.schema import OptimConfig
+from radrl.config.learning import OptimConfig
+from radrl.engines.kahan import KahanAdamW
+from radrl.engines.masters import Masters
+from radrl.models.freezing import check_frozen
 
 
 def learning_rate_factor(step: int, *, config: OptimConfig, total_steps: int) -> float:
@@ -28,66 +31,101 @@ def learning_rate_factor(step: int, *, config: OptimConfig, total_steps: int) ->
     return config.min_lr_ratio + (1 - config.min_lr_ratio) * shape
 
 
-@dataclass(slots=True)
 class Optimizer:
-    """Takes steps on the trainable parameters of a module.
+    """Takes steps on the parameters of a module that learn when it is made.
 
-    Matrices decay, vectors (norms, biases) do not.
+    Matrices decay, vectors (norms, biases) do not. LoRA's factors are matrices: their decay draws the policy back to
+    its base. `adamw` steps in float32, on copies of what is held in a narrower type; `adamw_bf16` on the weights
+    themselves, with Kahan's compensation.
     """
 
-    module: nn.Module
-    config: OptimConfig
-    max_grad_norm: float
-    total_steps: int
-    num_steps: int = 0
-    """Steps taken or skipped: the position in the schedule."""
-    num_skipped: int = 0
-    """Steps whose gradient was not finite."""
-    adamw: torch.optim.AdamW = field(init=False)
-
-    def __post_init__(self) -> None:
-        matrices = [p for p in self.parameters() if p.ndim >= 2]
-        vectors = [p for p in self.parameters() if p.ndim < 2]
-        self.adamw = torch.optim.AdamW(
-            [
-                {"params": matrices, "weight_decay": self.config.weight_decay},
-                {"params": vectors, "weight_decay": 0.0},
-            ],
-            lr=self.config.lr,
-            betas=self.config.betas,
-            fused=True,
-        )
-        # Moments exist from the start, so that a checkpoint holds the same tensors whichever parameters had a gradient.
-        for parameter in self.parameters():
-            self.adamw.state[parameter] = {
-                "step": torch.zeros((), dtype=torch.float32, device=parameter.device),
-                "exp_avg": torch.zeros_like(parameter),
-                "exp_avg_sq": torch.zeros_like(parameter),
-            }
-
-    def parameters(self) -> Iterable[nn.Parameter]:
-        """The parameters that learn."""
-        return (parameter for parameter in self.module.parameters() if parameter.requires_grad)
+    def __init__(self, module: nn.Module, config: OptimConfig, *, max_grad_norm: float, total_steps: int) -> None:
+        self.module = module
+        self.config = config
+        self.max_grad_norm = max_grad_norm
+        self.total_steps = total_steps
+        self.num_steps = 0
+        """Steps taken or skipped: the position in the schedule."""
+        self.num_skipped = 0
+        """Steps whose gradient was not finite."""
+        self._trained = {name: each for name, each in module.named_parameters() if each.requires_grad}
+        self._masters = Masters(list(self._trained.values())) if config.strategy == "adamw" else None
+        self._stepped = self._masters.weights if self._masters else list(self._trained.values())
+        self._rule = self._make_rule()
+        # State exists from the start, so that a checkpoint holds the same tensors whichever weights had a gradient.
+        for weight in self._stepped:
+            self._rule.state[weight] = (
+                _adamw_state(weight) if config.strategy == "adamw" else KahanAdamW.empty_state(weight)
+            )
+        self._rest()
 
     def step(self) -> Mapping[str, float]:
-        """Apply the gradients that have been accumulated, then clear them. Returns `actor/` metrics."""
+        """Apply the gradients that have been accumulated, then clear them. Returns `actor/` metrics.
+
+        Raises ConfigError when the passes before it changed which weights learn.
+        """
+        check_frozen(self.module, frozenset(self._trained))
         rate = self.config.lr * learning_rate_factor(self.num_steps, config=self.config, total_steps=self.total_steps)
-        for group in self.adamw.param_groups:
+        for group in self._rule.param_groups:
             group["lr"] = rate
-        norm = float(nn.utils.clip_grad_norm_(list(self.parameters()), self.max_grad_norm))
+        norm = float(nn.utils.clip_grad_norm_(self._stepped, self.max_grad_norm))
         if math.isfinite(norm):
-            self.adamw.step()
+            self._wake()
+            self._rule.step()
+            self._rest()
+            if self._masters:
+                self._masters.publish()
         else:
             self.num_skipped += 1
-        self.adamw.zero_grad(set_to_none=True)
+        self._rule.zero_grad(set_to_none=True)
         self.num_steps += 1
         return {"actor/grad_norm": norm, "actor/lr": rate, "actor/skipped_steps": float(self.num_skipped)}
 
+    def tensors(self) -> dict[str, dict[str, Tensor]]:
+        """The live state of every weight that learns, by its name: moments, and a copy or compensation."""
+        held: dict[str, dict[str, Tensor]] = {}
+        for (name, weight), stepped in zip(self._trained.items(), self._stepped, strict=True):
+            copy = {} if stepped is weight else {"master": stepped.detach()}
+            held[name] = {**self._rule.state[stepped], **copy}
+        return held
+
     def state_dict(self) -> dict[str, int]:
-        """Counters; the moments are the tensor checkpoint's business."""
+        """Counters; the tensors are the checkpoint's business."""
         return {"num_steps": self.num_steps, "num_skipped": self.num_skipped}
 
     def load_state_dict(self, state: Mapping[str, int]) -> None:
         """Take over what `state_dict` gave."""
         self.num_steps = state["num_steps"]
         self.num_skipped = state["num_skipped"]
+
+    def _make_rule(self) -> torch.optim.Optimizer:
+        groups: list[dict[str, Any]] = [
+            {"params": [each for each in self._stepped if each.ndim >= 2], "weight_decay": self.config.weight_decay},
+            {"params": [each for each in self._stepped if each.ndim < 2], "weight_decay": 0.0},
+        ]
+        if self.config.strategy == "adamw_bf16":
+            return KahanAdamW(groups, lr=self.config.lr, betas=self.config.betas)
+        return torch.optim.AdamW(groups, lr=self.config.lr, betas=self.config.betas, fused=True)
+
+    def _wake(self) -> None:
+        """Bring what waited on the CPU back to its weights."""
+        for weight, state in self._rule.state.items():
+            self._move(state, weight.device)
+
+    def _rest(self) -> None:
+        """Let the state wait on the CPU until the next step, where that is asked for."""
+        for state in self._rule.state.values():
+            self._move(state, torch.device("cpu"))
+
+    def _move(self, state: dict[str, Tensor], device: torch.device) -> None:
+        if self.config.offload:
+            state.update({key: tensor.to(device) for key, tensor in state.items() if tensor.ndim > 0})
+
+
+def _adamw_state(weight: Tensor) -> dict[str, Tensor]:
+    """State of torch's fused AdamW before the first step."""
+    return {
+        "step": torch.zeros((), dtype=torch.float32, device=weight.device),
+        "exp_avg": torch.zeros_like(weight),
+        "exp_avg_sq": torch.zeros_like(weight),
+    }

@@ -1,21 +1,113 @@
-"""The policy that training must not drift from: a frozen copy of the starting weights."""
+"""The policy that training must not drift from: the one it starts from, within the model that is being trained."""
 
+import contextlib
+import logging
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from radrl.batch import Batch
-from radrl.config.schema import ActorConfig
+from radrl.config.schema import Config
 from radrl.engines.actor import batch_logprobs
+from radrl.errors import ConfigError
 from radrl.models.adapter import ModelAdapter
+from radrl.models.freezing import trained_names
+from radrl.models.lora import active_adapters, is_adapter_weight, switched_off
+
+log = logging.getLogger(__name__)
 
 
-class FrozenReference:
-    """Scores completions under the weights an adapter has when this is made."""
+def open_reference(adapter: ModelAdapter, config: Config) -> "StartingPolicy | None":
+    """Hold on to the policy as it is now, in the cheapest way that is exact; None where no KL term asks for it.
 
-    def __init__(self, adapter: ModelAdapter, config: ActorConfig) -> None:
-        self.config = config
-        self.adapter = adapter.frozen_copy()
+    Raises ConfigError when the adapter is to be switched off, but the policy would then be another than the first.
+    """
+    if config.algorithm.kl_coef == 0:
+        log.info("no reference: algorithm.kl_coef is 0")
+        return None
+    wanted, model = config.worker.ref.mode, config.worker.actor.model
+    hindrance = _hindrance(adapter, is_new=model.lora.path is None and model.lora.rank > 0, name=model.lora.name)
+    if wanted == "adapter_off" and hindrance:
+        raise ConfigError(
+            f"worker.ref.mode is adapter_off, but {hindrance}, so the policy without the adapter is not the one that "
+            "the run starts from. Set worker.ref.mode=copy, or leave it out."
+        )
+    if hindrance or wanted == "copy":
+        log.info("reference by a copy of what learns: %s", hindrance or "worker.ref.mode is copy")
+        return StartingPolicy(adapter, config, SwappedWeights(adapter.model, offload=config.worker.ref.offload))
+    log.info("reference by switching the adapter %s off: it is new, and nothing else learns", model.lora.name)
+    return StartingPolicy(adapter, config, SwitchedAdapter(adapter.model, model.lora.name))
+
+
+class StartingPolicy:
+    """Scores completions under the weights that an adapter had when this was made."""
+
+    def __init__(self, adapter: ModelAdapter, config: Config, start: "SwitchedAdapter | SwappedWeights") -> None:
+        self._adapter = adapter
+        self._config = config.worker.actor
+        self._start = start
 
     def logprobs(self, batch: Batch) -> Float[Tensor, "T"]:
         """Log-probability of every completion token, in nats at the batch's temperature."""
-        return batch_logprobs(self.adapter, batch, self.config)
+        with self._start.restored():
+            return batch_logprobs(self._adapter, batch, self._config)
+
+
+class SwitchedAdapter:
+    """The start is the model without an adapter whose B was 0."""
+
+    def __init__(self, model: torch.nn.Module, name: str) -> None:
+        self._model = model
+        self._name = name
+
+    def restored(self) -> AbstractContextManager[None]:
+        """Compute as at the start while the block runs."""
+        return switched_off(self._model, self._name)
+
+
+class SwappedWeights:
+    """The start is a copy of the weights that learn: all that can ever differ from it.
+
+    The copy is put in the weights' place rather than beside the model, so it is as large as what learns, and compiled
+    layers and cached features serve both.
+    """
+
+    def __init__(self, model: torch.nn.Module, *, offload: bool) -> None:
+        trained = trained_names(model)
+        self._weights = [parameter for name, parameter in model.named_parameters() if name in trained]
+        self._start = [_kept(parameter.detach(), on_cpu=offload) for parameter in self._weights]
+
+    @contextlib.contextmanager
+    def restored(self) -> Iterator[None]:
+        """Compute as at the start while the block runs."""
+        present = [parameter.data for parameter in self._weights]
+        try:
+            for parameter, start in zip(self._weights, self._start, strict=True):
+                parameter.data = start.to(parameter.device, non_blocking=True)
+            yield
+        finally:
+            for parameter, data in zip(self._weights, present, strict=True):
+                parameter.data = data
+
+
+def _hindrance(adapter: ModelAdapter, *, is_new: bool, name: str) -> str | None:
+    """Why the policy without its adapter is not the one that the run starts from; None when it is."""
+    if name not in active_adapters(adapter.model):
+        return "no adapter learns"
+    if not is_new:
+        return f"the adapter {name} was trained before"
+    others = sorted(
+        each for each in trained_names(adapter.model) if not (is_adapter_weight(each) and f".{name}." in each)
+    )
+    return f"{len(others)} other weights learn too, such as {others[0]}" if others else None
+
+
+def _kept(weight: Tensor, *, on_cpu: bool) -> Tensor:
+    """A copy; on the CPU its memory is pinned where a GPU will fetch it."""
+    if not on_cpu:
+        return weight.clone()
+    copy = torch.empty(weight.shape, dtype=weight.dtype, pin_memory=weight.is_cuda)
+    return copy.copy_(weight)
