@@ -14,13 +14,15 @@ from radrl.algorithms.credit import counted_sequences
 from radrl.algorithms.kl_control import KlController
 from radrl.algorithms.objective import Objective, Rows, micro_batch_loss, step_metrics
 from radrl.batch import Batch
-from radrl.config.schema import ActorConfig, AlgorithmConfig
+from radrl.config.learning import ActorConfig, AlgorithmConfig
 from radrl.engines.checkpoint import load_weights, save_weights
+from radrl.engines.ledger import pack_efficiency
 from radrl.engines.optimizer import Optimizer
 from radrl.models.adapter import ModelAdapter
 from radrl.models.forward import score_completions
 from radrl.models.load import save_adapter
 from radrl.models.packing import MicroBatch, plan
+from radrl.models.transfer import on_device
 from radrl.types import Prompt
 
 
@@ -57,13 +59,15 @@ class PolicyActor:
 
     def update(self, batch: Batch) -> Mapping[str, float]:
         """Take `ppo_epochs` passes over the batch, a step for every `global_batch_size` prompts."""
-        num_updates = self.config.ppo_epochs * len(batch.split_by_groups(self.config.global_batch_size))
+        mini_batches = batch.split_by_groups(self.config.global_batch_size)
+        num_updates = len(mini_batches) * self.config.ppo_epochs
         objective = Objective.of(self.config, self.algorithm, num_updates=num_updates, kl_coef=self.kl.coef)
         if objective.ratio_mode == "decoupled":
-            batch = batch.replace(old_logprobs=self.logprobs(batch))
+            scored = batch.replace(old_logprobs=self.logprobs(batch))
+            mini_batches = scored.split_by_groups(self.config.global_batch_size)
         steps: list[Mapping[str, float]] = []
         for _ in range(self.config.ppo_epochs):
-            steps += [self._step(part, objective) for part in batch.split_by_groups(self.config.global_batch_size)]
+            steps += [self._step(mini_batch, objective) for mini_batch in mini_batches]
         return mean_of_each(steps)
 
     def fit(self, prompts: Sequence[Prompt], targets: Sequence[tuple[int, ...]]) -> Mapping[str, float]:
@@ -79,13 +83,13 @@ class PolicyActor:
 
     def save(self, folder: Path) -> None:
         """Write weights, moments and counters; the weights also as a Hugging Face folder."""
-        save_weights(folder / "state", self.adapter.model, self.optimizer.adamw)
+        save_weights(folder / "state", self.adapter.model, self.optimizer)
         (folder / "optimizer.json").write_text(json.dumps(self.optimizer.state_dict()), encoding="utf-8")
         save_adapter(self.adapter, folder / "huggingface")
 
     def load(self, folder: Path) -> None:
         """Take over what `save` wrote."""
-        load_weights(folder / "state", self.adapter.model, self.optimizer.adamw)
+        load_weights(folder / "state", self.adapter.model, self.optimizer)
         self.optimizer.load_state_dict(json.loads((folder / "optimizer.json").read_text(encoding="utf-8")))
 
     def _plan(
@@ -111,18 +115,28 @@ class PolicyActor:
         teaching = batch.select(kept.nonzero()[:, 0].tolist())
         micro_batches = self._plan(*grouped_completions(teaching))
         metrics = [self._accumulate(teaching, micro_batch, weights, objective) for micro_batch in micro_batches]
-        return {**step_metrics(metrics), **self.optimizer.step()}
+        return {
+            **step_metrics([_read(values) for values in metrics]),
+            "perf/pack_efficiency": pack_efficiency(micro_batches),
+            **self.optimizer.step(),
+        }
 
     def _accumulate(
         self, batch: Batch, micro_batch: MicroBatch, weights: Float[Tensor, "T"], objective: Objective
-    ) -> Mapping[str, float]:
-        """Add this micro-batch's share of the gradient; its metrics are `step_metrics`' to put together."""
-        scores = score_completions(self.adapter, micro_batch, temperature=batch.temperature)
+    ) -> Mapping[str, Tensor]:
+        """Add this micro-batch's share of the gradient; its metrics stay on the device until all have been queued."""
+        scores = score_completions(
+            self.adapter, micro_batch, temperature=batch.temperature, entropy_learns=objective.entropy_coef != 0
+        )
         rows = _rows(batch, micro_batch, weights, device=scores.logprobs.device)
         result = micro_batch_loss(scores.logprobs, scores.entropy, rows, objective)
         result.loss.backward()
-        values = torch.stack(list(result.metrics.values())).tolist()
-        return dict(zip(result.metrics, values, strict=True))
+        return result.metrics
+
+
+def _read(metrics: Mapping[str, Tensor]) -> dict[str, float]:
+    """Fetch metrics from the device."""
+    return dict(zip(metrics, torch.stack(list(metrics.values())).tolist(), strict=True))
 
 
 def _rows(batch: Batch, micro_batch: MicroBatch, weights: Float[Tensor, "T"], *, device: torch.device) -> Rows:
@@ -132,13 +146,13 @@ def _rows(batch: Batch, micro_batch: MicroBatch, weights: Float[Tensor, "T"], *,
     _, sequence = torch.unique(batch.sequence[index], return_inverse=True)
 
     def of_tokens(values: Float[Tensor, "T"]) -> Float[Tensor, "t"]:
-        return values[index].to(device)
+        return on_device(values[index], device)
 
     return Rows(
         weights=of_tokens(weights),
         share=of_tokens(weights / weights.sum()),
         advantages=of_tokens(batch.advantages),
-        sequence=sequence.to(device),
+        sequence=on_device(sequence, device),
         sampled=of_tokens(batch.sampled_logprobs),
         old=None if batch.old_logprobs is None else of_tokens(batch.old_logprobs),
         reference=None if batch.reference_logprobs is None else of_tokens(batch.reference_logprobs),
@@ -157,9 +171,12 @@ def batch_logprobs(adapter: ModelAdapter, batch: Batch, config: ActorConfig) -> 
         micro_batch_tokens=config.micro_batch_tokens,
         is_one_row=adapter.attention == "varlen",
     )
-    for micro_batch in micro_batches:
-        scores = score_completions(adapter, micro_batch, temperature=batch.temperature)
-        logprobs[torch.tensor(micro_batch.token_index)] = scores.logprobs.cpu()
+    scored = [
+        (micro_batch.token_index, score_completions(adapter, micro_batch, temperature=batch.temperature).logprobs)
+        for micro_batch in micro_batches
+    ]
+    for index, values in scored:
+        logprobs[torch.tensor(index)] = values.cpu()
     return logprobs
 
 

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Int, Int32
 from torch import Tensor
 
 from radrl.models.packing import MicroBatch, Part
+from radrl.models.transfer import on_device
 
 PROMPT = -1
 """Completion number of a prompt's own tokens."""
@@ -102,7 +103,7 @@ def segments(micro_batch: MicroBatch, *, device: torch.device) -> SegmentAttenti
     return SegmentAttention(
         query_starts=_starts(lengths, device),
         key_starts=_starts(num_keys, device),
-        key_places=torch.from_numpy(np.concatenate(keys)).to(device),
+        key_places=on_device(torch.from_numpy(np.concatenate(keys)), device),
         longest_query=max(lengths),
         longest_key=max(num_keys),
     )
@@ -120,4 +121,4 @@ def _segment_keys(part: Part, offset: int) -> list[np.ndarray]:
 
 
 def _starts(lengths: Sequence[int], device: torch.device) -> Int32[Tensor, "E"]:
-    return torch.tensor([0, *np.cumsum(lengths)], dtype=torch.int32, device=device)
+    return on_device(torch.tensor([0, *np.cumsum(lengths)], dtype=torch.int32), device)

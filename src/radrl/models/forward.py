@@ -19,7 +19,9 @@ from radrl.models.attention import (
     shared_prefix_mask,
 )
 from radrl.models.heads import TokenScores, score_tokens
+from radrl.models.lora import working_adapters
 from radrl.models.packing import MicroBatch, Part
+from radrl.models.transfer import on_device
 from radrl.types import Prompt
 
 
@@ -41,7 +43,9 @@ class RowTensors:
     prompts: tuple[Placed, ...]
 
 
-def score_completions(adapter: ModelAdapter, micro_batch: MicroBatch, *, temperature: float) -> TokenScores:
+def score_completions(
+    adapter: ModelAdapter, micro_batch: MicroBatch, *, temperature: float, entropy_learns: bool = False
+) -> TokenScores:
     """Score every completion token of a micro-batch, with gradient unless the caller turns it off.
 
     Equal, up to rounding, to a plain call of the model for each prompt with each completion: a completion's positions
@@ -49,19 +53,24 @@ def score_completions(adapter: ModelAdapter, micro_batch: MicroBatch, *, tempera
     which thereby collects the gradient of the whole group.
 
     The scores are in the micro-batch's flat order; `micro_batch.token_index` says where each belongs in the call's.
+    `entropy_learns` lets the entropies carry gradient.
     """
     rows = lay_out(adapter, micro_batch)
-    hidden = adapter.family.hidden_states(
-        adapter.embed(rows.token_ids, rows.prompts),
-        positions=rows.positions,
-        attention=attention_of(adapter, micro_batch, rows),
-    )
+    inputs = adapter.embed(rows.token_ids, rows.prompts)
+    if torch.is_grad_enabled() and not inputs.embeddings.requires_grad:
+        # Frozen embeddings would make the first layer another function to compile than the rest.
+        inputs.embeddings.requires_grad_()
+    with adapter.layer_calls.running(variant=",".join(working_adapters(adapter.model))):
+        hidden = adapter.family.hidden_states(
+            inputs, positions=rows.positions, attention=attention_of(adapter, micro_batch, rows)
+        )
     return score_tokens(
         states_at(hidden.flatten(0, 1), rows.sources),
         adapter.family.head_weight,
-        torch.tensor(micro_batch.token_ids, device=adapter.device),
+        on_device(torch.tensor(micro_batch.token_ids), adapter.device),
         temperature=temperature,
         banned=adapter.banned,
+        entropy_learns=entropy_learns,
     )
 
 
@@ -110,12 +119,12 @@ def lay_out(adapter: ModelAdapter, micro_batch: MicroBatch) -> RowTensors:
             offset += part.num_tokens
     assert positions is not None, "a micro-batch has at least one part"
     return RowTensors(
-        token_ids=torch.from_numpy(token_ids).to(adapter.device),
-        positions=positions.to(adapter.device),
-        part=torch.from_numpy(part_of).to(adapter.device),
-        completion=torch.from_numpy(completion_of).to(adapter.device),
-        image=torch.from_numpy(image_of).to(adapter.device),
-        sources=torch.tensor(sources, device=adapter.device),
+        token_ids=on_device(torch.from_numpy(token_ids), adapter.device),
+        positions=on_device(positions, adapter.device),
+        part=on_device(torch.from_numpy(part_of), adapter.device),
+        completion=on_device(torch.from_numpy(completion_of), adapter.device),
+        image=on_device(torch.from_numpy(image_of), adapter.device),
+        sources=on_device(torch.tensor(sources), adapter.device),
         prompts=tuple(prompts),
     )
 

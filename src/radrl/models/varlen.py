@@ -5,7 +5,6 @@
 
 import inspect
 import itertools
-from functools import cache
 from typing import Any
 
 import torch
@@ -13,6 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx
 from torch.nn import functional
+from torch.nn.attention.varlen import varlen_attn
 from transformers import AttentionInterface, Cache, PreTrainedModel
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
@@ -20,13 +20,30 @@ from radrl.compat import cache_keyword
 from radrl.models.attention import DenseAttention, SegmentAttention
 
 NAME = "radrl_segments"
-"""What the attention function is called in a Hugging Face config."""
+"""What the decoder's attention function is called in a Hugging Face config."""
+IMAGE_NAME = "radrl_flash_images"
+"""What the image encoder's is called."""
+_OPTIONS = inspect.signature(varlen_attn).parameters
+HAS_WINDOW, HAS_GQA = "window_size" in _OPTIONS, "enable_gqa" in _OPTIONS
 
 
 def use_segments(language_model: PreTrainedModel) -> None:
-    """Let a language model attend over segments when it is given some; with a mask it does what `sdpa` does."""
+    """Let a language model attend over segments when it is given some; with a mask it does what `sdpa` does.
+
+    An image tower in the same config goes on as before: what makes its masks knows the names of transformers only.
+    """
     AttentionInterface.register(NAME, attend)
-    language_model.config._attn_implementation = NAME
+    setattr(language_model.config, "_attn_implementation", {"": NAME})  # noqa: B010 - typed as text alone
+
+
+def use_image_segments(tower: PreTrainedModel) -> None:
+    """Let an image encoder attend over its windows and images in one call a layer.
+
+    transformers loops over them unless its own flash attention is asked for, some 30,000 calls for 16 films of 1,024
+    tokens; it goes by the word "flash" in the function's name.
+    """
+    AttentionInterface.register(IMAGE_NAME, attend_images)
+    tower.config._attn_implementation = IMAGE_NAME
 
 
 def decoder_arguments(
@@ -71,6 +88,31 @@ def attend(
     return out[None], None
 
 
+def attend_images(
+    module: nn.Module,  # noqa: ARG001
+    query: Float[Tensor, "1 H N C"],
+    key: Float[Tensor, "1 H N C"],
+    value: Float[Tensor, "1 H N C"],
+    attention_mask: Tensor | None,  # noqa: ARG001
+    *,
+    cu_seq_lens_q: Int[Tensor, "E"],
+    max_length_q: int | Tensor,
+    scaling: float | None = None,
+    **given: Any,  # noqa: ARG001
+) -> tuple[Float[Tensor, "1 N H C"], None]:
+    """Attend as transformers' attention functions do, both ways within each window or image."""
+    out = _kernel(
+        query[0].transpose(0, 1),
+        key[0].transpose(0, 1),
+        value[0].transpose(0, 1),
+        starts=(cu_seq_lens_q.int(), cu_seq_lens_q.int()),
+        longest=(int(max_length_q), int(max_length_q)),
+        scale=scaling,
+        is_causal=False,
+    )
+    return out[None], None
+
+
 def segment_attention(
     query: Float[Tensor, "N H C"],
     key: Float[Tensor, "M K C"],
@@ -88,16 +130,16 @@ def segment_attention(
     queries.
     """
     if query.device.type != "cuda":
-        return _one_by_one(query, key, value, query_starts=query_starts, key_starts=key_starts, scale=scale)
-    options = _kernel_options()
-    if "enable_gqa" not in options:
-        repeats = query.shape[1] // key.shape[1]
-        key, value = key.repeat_interleave(repeats, dim=1), value.repeat_interleave(repeats, dim=1)
-    from torch.nn.attention.varlen import varlen_attn
-
-    out = varlen_attn(query, key, value, query_starts, key_starts, longest_query, longest_key, scale=scale, **options)
-    assert isinstance(out, Tensor), "the log-sum-exp is not asked for"
-    return out
+        return _one_by_one(query, key, value, query_starts, key_starts, scale)  # pyright: ignore[reportCallIssue]
+    return _kernel(
+        query,
+        key,
+        value,
+        starts=(query_starts, key_starts),
+        longest=(longest_query, longest_key),
+        scale=scale,
+        is_causal=True,
+    )
 
 
 class _GatherRows(torch.autograd.Function):
@@ -121,18 +163,31 @@ def gather_rows(rows: Float[Tensor, "N K C"], index: Int[Tensor, "M"]) -> Float[
     return _GatherRows.apply(rows, index)
 
 
-@cache
-def _kernel_options() -> dict[str, Any]:
-    """How this torch's `varlen_attn` is told to be causal: by a window since 2.11, by a flag before."""
-    from torch.nn.attention.varlen import varlen_attn
+def _kernel(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    *,
+    starts: tuple[Tensor, Tensor],
+    longest: tuple[int, int],
+    scale: float | None,
+    is_causal: bool,
+) -> Tensor:
+    """torch's `varlen_attn`, whatever its version takes: a causal flag at first, a window since 2.11."""
+    options: dict[str, Any] = {"window_size": (-1, 0 if is_causal else -1)} if HAS_WINDOW else {"is_causal": is_causal}
+    if HAS_GQA:
+        options["enable_gqa"] = True
+    else:
+        repeats = query.shape[1] // key.shape[1]
+        key, value = key.repeat_interleave(repeats, dim=1), value.repeat_interleave(repeats, dim=1)
+    out = varlen_attn(query, key, value, *starts, *longest, scale=scale, **options)
+    assert isinstance(out, Tensor), "the log-sum-exp is not asked for"
+    return out
 
-    known = inspect.signature(varlen_attn).parameters
-    options: dict[str, Any] = {"window_size": (-1, 0)} if "window_size" in known else {"is_causal": True}
-    return options | ({"enable_gqa": True} if "enable_gqa" in known else {})
 
-
+@torch.compiler.disable
 def _one_by_one(
-    query: Tensor, key: Tensor, value: Tensor, *, query_starts: Tensor, key_starts: Tensor, scale: float | None
+    query: Tensor, key: Tensor, value: Tensor, query_starts: Tensor, key_starts: Tensor, scale: float | None
 ) -> Tensor:
     bounds = list(zip(query_starts.tolist(), key_starts.tolist(), strict=True))
     pieces: list[Tensor] = []
