@@ -25,6 +25,10 @@ class CheckpointError(RadrlError, RuntimeError):
     """A checkpoint that cannot be written or read."""
 
 
+class SyncError(RadrlError, RuntimeError):
+    """A sampler that does not have the weights it says it samples from."""
+
+
 class NoSignal(RadrlError, RuntimeError):
     """Nothing left to learn from: no group of rollouts has any spread in its outcome (exit code 3)."""
 

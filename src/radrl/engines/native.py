@@ -97,7 +97,9 @@ def decode(
     tokens = torch.zeros(draws.shape, dtype=torch.long, device=adapter.device)
     logprobs = torch.zeros(draws.shape, dtype=torch.float32, device=adapter.device)
     lengths = torch.full((len(draws),), sampling.max_tokens, device=adapter.device)
-    draws, eos = draws.to(adapter.device), torch.tensor(adapter.eos_ids, device=adapter.device)
+    draws = draws.to(adapter.device)
+    ending = () if sampling.ignore_eos else adapter.eos_ids
+    eos = torch.tensor(ending, dtype=torch.long, device=adapter.device)
     for step in range(sampling.max_tokens):
         sequences = batch.sequences
         choice = _choose(adapter, batch.hidden, sampling, draws=draws[sequences, step])

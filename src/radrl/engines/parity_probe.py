@@ -1,0 +1,104 @@
+"""Does the sampler have the weights it says? Its log-probabilities are compared with the trainer's after a sync.
+
+Rollouts of the base model while an adapter learns, a renamed tensor that is skipped, a head that stays behind: none of
+these raises anything, and the reward is the last to show it. A few completions scored by the trainer show them at once.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from radrl.config.rollouts import ProbeConfig
+from radrl.errors import SyncError
+from radrl.models.adapter import ModelAdapter
+from radrl.models.forward import score_completions
+from radrl.models.packing import plan
+from radrl.roles import Sampler, Sampling
+from radrl.types import Completion, Prompt
+
+log = logging.getLogger(__name__)
+
+BOUNDS_NATS: Mapping[torch.dtype, float] = {torch.float32: 1e-3, torch.bfloat16: 0.1}
+"""Mean absolute difference a token that rounding explains: 1e-6 was seen in float32, 0.02 to 0.06 in bfloat16."""
+
+
+class ProbedSampler:
+    """A sampler that is held against the trainer whenever it has taken over weights. Its metrics are `take`n a step."""
+
+    def __init__(self, sampler: Sampler, adapter: ModelAdapter, config: ProbeConfig, *, sync: str) -> None:
+        """`sync` names the way that weights take to the sampler, for the message."""
+        self._sampler = sampler
+        self._adapter = adapter
+        self._config = config
+        self._sync = sync
+        self._bound = config.bound_nats or BOUNDS_NATS[adapter.model.dtype]
+        self._num_syncs = 0
+        self._is_due = False
+        self._metrics: dict[str, float] = {}
+
+    def publish(self, version: int) -> None:
+        """Take over the actor's present weights; the next training rollouts are probed if this sync's turn has come."""
+        self._sampler.publish(version)
+        self._num_syncs += 1
+        every = self._config.every
+        self._is_due = self._num_syncs <= self._config.first or (every > 0 and self._num_syncs % every == 0)
+
+    def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> Iterator[tuple[Completion, ...]]:
+        """Yield the group of each prompt, in order. Raises SyncError when the trainer gives them other probabilities.
+
+        Probed is the first completion of the first few groups, as soon as those are there.
+        """
+        is_due, self._is_due = self._is_due, False
+        probed: list[Completion] = []
+        wanted = min(self._config.completions, len(prompts)) if is_due else 0
+        for group in self._sampler.generate(prompts, sampling):
+            if len(probed) < wanted:
+                probed.append(group[0])
+                if len(probed) == wanted:
+                    self._compare(probed)
+            yield group
+
+    def take(self, _: Mapping[str, float]) -> Mapping[str, float]:
+        """What the last probe measured, once."""
+        metrics, self._metrics = self._metrics, {}
+        return metrics
+
+    def _compare(self, completions: Sequence[Completion]) -> None:
+        sampled = torch.tensor([value for completion in completions for value in completion.logprobs])
+        difference = (sampled - trainer_logprobs(self._adapter, completions)).abs()
+        mean = float(difference.mean())
+        self._metrics = {
+            "mismatch/probe_mean_abs": mean,
+            "mismatch/probe_max_abs": float(difference.max()),
+            "mismatch/probe_tokens": float(len(sampled)),
+        }
+        if not mean <= self._bound:
+            version = completions[0].policy_version
+            raise SyncError(
+                f"sampler and trainer differ by {mean:.3g} nats each, over {self._bound:g}, on {len(sampled)} tokens "
+                f"of version {version}, which went to the sampler as {self._sync}: it lacks the policy's "
+                "weights. Choose another worker.rollout.sync or worker.rollout.name=native; where they are right and "
+                "only rounding is larger, raise worker.rollout.probe.bound_nats."
+            )
+        log.info("sampler and trainer differ by %.3g nats a token after %s", mean, self._sync)
+
+
+@torch.no_grad()
+def trainer_logprobs(adapter: ModelAdapter, completions: Sequence[Completion]) -> Float[Tensor, "T"]:
+    """Log-probability of every token under the trainer's weights, completions end to end, each passed by itself."""
+    scored: list[Tensor] = []
+    for completion in completions:
+        tokens = len(completion.prompt.token_ids) + len(completion.token_ids)
+        (micro_batch,) = plan(
+            [completion.prompt],
+            [[completion.token_ids]],
+            row_tokens=tokens,
+            micro_batch_tokens=tokens,
+            is_one_row=adapter.attention == "varlen",
+        )
+        scores = score_completions(adapter, micro_batch, temperature=completion.temperature or 1.0)
+        scored.append(scores.logprobs.float().cpu())
+    return torch.cat(scored)
