@@ -1,9 +1,13 @@
-"""The progress bar of a training run: step, what is learnt, speed and time left."""
+"""What is shown of a training run on a terminal: tables, and a bar with step, what is learnt, speed and time left."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
+from rich import box
+from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
 
 
 class StepProgress:
@@ -29,6 +33,16 @@ class StepProgress:
             yield lambda: self._progress.advance(task)
         finally:
             self._progress.remove_task(task)
+
+
+def show_table(title: str, rows: Mapping[str, str], *, console: Console | None = None) -> None:
+    """Print a table of names and values, on standard output when no console is given."""
+    table = Table(title=title, title_justify="left", box=box.SIMPLE, show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in rows.items():
+        table.add_row(escape(name), escape(value))
+    (console or Console()).print(table)
 
 
 @contextmanager

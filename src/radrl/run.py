@@ -4,26 +4,24 @@ import contextlib
 import json
 import logging
 import os
-import platform
 import shutil
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from pickle import UnpicklingError
 from types import FrameType
 from typing import Any, Protocol
 
-import psutil
 import torch
 
 from radrl.errors import CheckpointError, ConfigError, Interrupted
 from radrl.jsonl import append_jsonl, cut_after_step
+from radrl.machine import describe_environment, machine_metrics
+from radrl.phases import PhaseClock
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +66,14 @@ class Progress(Protocol):
         ...
 
 
+class Meter(Protocol):
+    """Watches what passes through a step."""
+
+    def take(self, metrics: Mapping[str, float], /) -> Mapping[str, float]:
+        """Metrics of what passed since the last call; `metrics` are those of the step so far, its seconds included."""
+        ...
+
+
 @dataclass(slots=True)
 class StepLog:
     """Metrics of one step as they come in."""
@@ -76,17 +82,15 @@ class StepLog:
     stage: str
     metrics: dict[str, float] = field(default_factory=dict)
     completions: list[dict[str, object]] = field(default_factory=list)
+    clock: PhaseClock = field(default_factory=PhaseClock)
 
     def add(self, metrics: Mapping[str, float]) -> None:
         """Record metrics; a name that is there already is overwritten."""
         self.metrics.update(metrics)
 
-    @contextlib.contextmanager
-    def timed(self, phase: str) -> Iterator[None]:
-        """Record how long a phase takes as `timing_s/{phase}`."""
-        start = time.perf_counter()
-        yield
-        self.metrics[f"timing_s/{phase}"] = time.perf_counter() - start
+    def timed(self, phase: str) -> AbstractContextManager[None]:
+        """Charge the block to a phase, `timing_s/{phase}`, less what happens in a phase within it."""
+        return self.clock.measure(phase)
 
 
 class Run:
@@ -106,8 +110,14 @@ class Run:
         trackers: Sequence[Tracker] = (),
         progress: Progress | None = None,
         start_from: str | None = None,
+        clock: PhaseClock | None = None,
+        meters: Sequence[Meter] = (),
+        around_step: Callable[[int], AbstractContextManager[None]] | None = None,
     ) -> None:
-        """`start_from` is a checkpoint of another run, whose state is taken when this run has none of its own."""
+        """`start_from` is a checkpoint of another run, whose state is taken when this run has none of its own.
+
+        `meters` add their metrics to every step, and `around_step` is entered for it, a profiler for example.
+        """
         self.folder = folder
         self.parts = dict(parts)
         self.save_freq = save_freq
@@ -115,6 +125,9 @@ class Run:
         self.trackers = tuple(trackers)
         self.progress = progress
         self.start_from = start_from
+        self.clock = clock or PhaseClock()
+        self.meters = tuple(meters)
+        self.around_step = around_step
         self.checkpoints = folder / "checkpoints"
         self.stop_signal: int | None = None
         self._best: dict[str, Any] = {"best_global_step": None, "best_val_reward_score": None, "scale": None}
@@ -163,10 +176,14 @@ class Run:
     @contextlib.contextmanager
     def step(self, step: int, stage: str) -> Iterator[StepLog]:
         """Collect the metrics of one step and write them, with its completions, when the step has ended well."""
-        entry = StepLog(step=step, stage=stage)
-        with entry.timed("step"):
-            yield entry
-        entry.add(machine_metrics())
+        entry = StepLog(step=step, stage=stage, clock=self.clock)
+        self._measured()  # What was measured between the steps, in a validation, is not this step's.
+        with self.around_step(step) if self.around_step else contextlib.nullcontext():
+            start = time.perf_counter()
+            with entry.timed("other"):
+                yield entry
+            entry.add({"timing_s/step": time.perf_counter() - start, **machine_metrics()})
+        entry.add(self._measured())
         self.log(step, entry.metrics, stage=stage)
         self._append("completions.jsonl", entry.completions, step=step)
         if self.progress is not None:
@@ -248,6 +265,13 @@ class Run:
         for tracker in self.trackers:
             tracker.close()
 
+    def _measured(self) -> Mapping[str, float]:
+        """What clock and meters have to say since this was last asked."""
+        metrics = dict(self.clock.take())
+        for meter in self.meters:
+            metrics |= meter.take(metrics)
+        return metrics
+
     def _append(self, name: str, records: Sequence[Mapping[str, object]], *, step: int) -> None:
         try:
             append_jsonl(self.folder / name, records)
@@ -279,11 +303,18 @@ def saved_steps(checkpoints: Path) -> list[int]:
 
 
 def open_folder(
-    folder: Path, *, config_text: str, changed_keys: Sequence[str], command: Sequence[str], fresh: bool
+    folder: Path,
+    *,
+    config_text: str,
+    changed_keys: Sequence[str],
+    command: Sequence[str],
+    fresh: bool,
+    set_up: Mapping[str, str] | None = None,
 ) -> None:
     """Make the run's folder and write config.yaml, command.txt and environment.json into it.
 
-    An existing folder is gone on with when its config is the same. `changed_keys` lists what differs from it.
+    An existing folder is gone on with when its config is the same. `changed_keys` lists what differs from it. `set_up`
+    is what the start-up table says; it stands in environment.json too.
     """
     if folder.exists() and fresh:
         move_aside(folder)
@@ -292,12 +323,13 @@ def open_folder(
             f"the run in {folder} was started with other values of {', '.join(changed_keys)}. Give the same values to "
             "resume it, another trainer.experiment_name to start beside it, or trainer.fresh=true to move it aside."
         )
+    environment = describe_environment() | ({"set_up": dict(set_up)} if set_up else {})
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(folder / "config.yaml", config_text)
         with (folder / "command.txt").open("a", encoding="utf-8") as file:
             file.write(" ".join(command) + "\n")
-        write_atomically(folder / "environment.json", json.dumps(describe_environment(), indent=1))
+        write_atomically(folder / "environment.json", json.dumps(environment, indent=1))
     except OSError as error:
         raise ConfigError(
             f"the run folder {folder} cannot be written: {error}. Free some space, or choose another folder with "
@@ -310,28 +342,6 @@ def move_aside(folder: Path) -> None:
     aside = folder.with_name(f"{folder.name}.{datetime.now(UTC).strftime('%Y%m%d-%H%M%S-%f')}")
     folder.rename(aside)
     log.warning("moved the earlier run to %s", aside)
-
-
-def describe_environment() -> dict[str, object]:
-    """Versions and hardware that the numbers of a run depend on."""
-    packages = ("radrl", "torch", "transformers", "tokenizers", "numpy", "pillow")
-    return {
-        "python": sys.version.split()[0],
-        "platform": platform.platform(),
-        "packages": {name: metadata.version(name) for name in packages},
-        "cpu_count": os.cpu_count(),
-        "torch_threads": torch.get_num_threads(),
-        "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
-        "gpus": [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())],
-    }
-
-
-def machine_metrics() -> dict[str, float]:
-    """Memory in use, under `perf/`."""
-    metrics = {"perf/cpu_memory_used_gb": psutil.Process().memory_info().rss / 2**30}
-    if torch.cuda.is_available():
-        metrics["perf/max_memory_allocated_gb"] = torch.cuda.max_memory_allocated() / 2**30
-    return metrics
 
 
 def write_atomically(path: Path, text: str) -> None:

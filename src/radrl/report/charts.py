@@ -88,6 +88,51 @@ class Layer:
     points: tuple[Point, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stack:
+    """One part of every bar of a stacked chart.
+
+    Example: `Stack(style="phase-gen", name="Writing answers", points=(Point(x=1, y=2.5), Point(x=2, y=2.4)))`
+    """
+
+    style: str
+    name: str
+    points: tuple[Point, ...]
+    """The same steps in every part."""
+
+
+def draw_stacks(stacks: Sequence[Stack], marks: Sequence[Point], *, span: tuple[float, float]) -> Markup:
+    """Bars over the steps, their parts on top of each other, and a line across each bar where its mark is."""
+    totals = [sum(parts) for parts in zip(*([point.y for point in stack.points] for stack in stacks), strict=True)]
+    steps = [Point(x=point.x, y=total) for point, total in zip(stacks[0].points, totals, strict=True)]
+    x, y = _scale_of(span), _y_scale([Point(x=0, y=0.0), *steps, *marks], is_share=False)
+    edges = dict(zip([point.x for point in steps], _edges(steps, x), strict=True))
+    base = dict.fromkeys(edges, 0.0)
+    parts = [_axes(x, y, is_share=False)]
+    for stack in stacks:
+        for point in stack.points:
+            bottom = base[point.x]
+            base[point.x] = bottom + point.y
+            if point.y > 0:
+                left, right = edges[point.x]
+                tip = escape(f"Step {point.x:g}: {stack.name} {number(point.y)} s")
+                parts.append(
+                    f'<rect class="{stack.style}" x="{left:.1f}" y="{y(base[point.x]):.1f}" '
+                    f'width="{max(right - left - 0.5, 0.5):.1f}" height="{y(bottom) - y(base[point.x]):.1f}">'
+                    f"<title>{tip}</title></rect>"
+                )
+    parts += [
+        f'<line class="floor" x1="{edges[mark.x][0]:.1f}" x2="{edges[mark.x][1]:.1f}" y1="{y(mark.y):.1f}" '
+        f'y2="{y(mark.y):.1f}"><title>Step {mark.x:g}: floor {number(mark.y)} s</title></line>'
+        for mark in marks
+        if mark.x in edges
+    ]
+    label = f"Seconds a step by phase: {number(steps[0].y)} at step {steps[0].x:g}, {number(steps[-1].y)} at the end"
+    return Markup('<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
+        _WIDTH, _HEIGHT, label, Markup("".join(parts))
+    )
+
+
 def draw_strip(layers: Sequence[Layer], *, span: tuple[float, float], label: str) -> Markup:
     """A flat band from 0 to 1 under a chart, on the same steps; a step is as wide as its share of the axis."""
     x = _scale_of(span)

@@ -9,6 +9,7 @@ from radrl.report.charts import LineChart, draw_lines
 from radrl.report.folder import RunFolder
 from radrl.report.labels import CURVES, Label, metric_label, plain, reward_label
 from radrl.report.payment import reward_names_of
+from radrl.report.phases import NAMES
 from radrl.report.series import Point, metric_points, rollout_points, smooth, stage_starts, thin
 from radrl.report.strips import Strip, gate_strip, reward_strips
 
@@ -17,12 +18,7 @@ _FROM_ROLLOUTS = ("outcome/mean", "response_length/mean")
 _BAND = "band: 95% interval over the step's questions"
 _TREND = "faint: as logged; bold: moving average"
 _PHASES = {
-    "pass_rate": "Measuring how hard the questions are",
-    "gen": "Writing and scoring answers",
-    "adv": "Comparing answers (advantages)",
-    "update_actor": "Learning",
-    "ref": "Reference model",
-    "other": "Everything else",
+    **NAMES,
     "start": "Loading the program",
     "data": "Drawing the radiographs",
     "model": "Building the model",
@@ -108,7 +104,7 @@ def phases(run: RunFolder) -> tuple[Phase, ...]:
     whole = totals.pop("timing_s/step", 0.0)
     rest = whole - sum(totals.values())
     if rest > 0 and totals:
-        totals["timing_s/other"] = rest
+        totals["timing_s/other"] = totals.get("timing_s/other", 0.0) + rest
     return _as_phases({name.removeprefix("timing_s/"): seconds for name, seconds in totals.items()}, prefix="timing_s/")
 
 

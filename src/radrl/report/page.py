@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from radrl.report.charts import draw_reliability
-from radrl.report.curves import demo_phases, extra_curves, gate_curves, learning_curves, phases, reward_curves
+from radrl.report.curves import axis_of, demo_phases, extra_curves, gate_curves, learning_curves, phases, reward_curves
 from radrl.report.evaluations import Bin
 from radrl.report.folder import RunFolder
 from radrl.report.graphs import legend
 from radrl.report.payment import payments
+from radrl.report.phases import phase_charts
 from radrl.report.results import AT_CHANCE, changes, headlines, pair_up, table, tiles, verdict
 from radrl.report.series import stage_starts
 from radrl.report.shell import NOT_CLINICAL, STYLES, content_hash, page_templates, read_static
@@ -84,6 +85,7 @@ def _training(run: RunFolder) -> dict[str, object]:
         "reward_curves": rewarded,
         "extra_curves": extra_curves(run),
         "phases": phases(run),
+        "phase_charts": phase_charts(run.metrics, span=axis_of(run)),
         "demo_phases": demo_phases(run.summary),
         "peak_memory_gb": _peak_memory_gb(run.summary),
     }
