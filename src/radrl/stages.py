@@ -8,7 +8,7 @@ from pathlib import Path
 from radrl.config.schema import Config, RewardConfig, StageConfig
 from radrl.curriculum import Budget, Curriculum, Stage, Validation
 from radrl.data.load import load_samples
-from radrl.data.stream import PromptStream, Quota
+from radrl.data.stream import PromptStream, Quota, RepeatedStream
 from radrl.data.twins import pair_twins
 from radrl.errors import ConfigError, DataError
 from radrl.models.adapter import ModelAdapter
@@ -87,7 +87,8 @@ def _build_stage(stage: StageConfig, number: int, library: _Library, config: Con
     files = data.train_files or config.data.train_files
     prompts = library.prompts(files, format_prompt=_format_prompt(stage, config))
     _check_kinds(stage, number, prompts)
-    stream = PromptStream(
+    stream_type = RepeatedStream if config.trainer.debug == "overfit_one_batch" else PromptStream
+    stream = stream_type(
         prompts,
         seed=config.trainer.seed + number,
         shuffle=config.data.shuffle,

@@ -1,36 +1,23 @@
 """The loop of reinforcement learning. It names no algorithm, no device and no engine."""
 
 import contextlib
-import itertools
-import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import torch
 
 from radrl.algorithms.credit import assign_credit
 from radrl.batch import Batch, pack
+from radrl.collect import Collected, collect, draw_seed, sample_groups
 from radrl.config.schema import Config
 from radrl.curriculum import VALIDATION_OUTCOME, Curriculum, Stage, Validation, stage_metrics
 from radrl.data.completions import scoring_fields
 from radrl.difficulty import narrow_stage
 from radrl.errors import NoSignal
-from radrl.rewards.rubric import Rubric, reward_metrics
+from radrl.rewards.rubric import reward_metrics
 from radrl.roles import Roles, Sampler, Sampling
 from radrl.run import Run, StepLog
-from radrl.types import Prompt, Rollout, RolloutGroup
-
-log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Collected:
-    """The groups a step learns from, and what it took to get them."""
-
-    groups: tuple[RolloutGroup, ...]
-    num_sampled: int
-    num_rounds: int
+from radrl.types import Rollout, RolloutGroup
 
 
 def train(config: Config, roles: Roles, curriculum: Curriculum, run: Run) -> None:
@@ -47,15 +34,18 @@ def train(config: Config, roles: Roles, curriculum: Curriculum, run: Run) -> Non
         with run.step(step, stage.name) as entry:
             with saved_if_starved(run, step):
                 enter(curriculum, roles.sampler, config, run, entry)
-                with entry.timed("gen"):
+                with entry.timed("reward"):
                     collected = collect(stage, roles.sampler, config, step=step)
             with entry.timed("adv"):
-                batch = assign_credit(roles.annotate(pack(collected.groups)), config.algorithm)
+                batch = roles.annotate(pack(collected.groups))
+                batch = assign_credit(batch, config.algorithm, kl_coef=roles.kl_coef, baselines=collected.baselines)
 
             if roles.critic:
                 entry.add(roles.critic.update(batch))
             with entry.timed("update_actor"):
                 entry.add(roles.actor.update(batch))
+            if roles.kl:
+                entry.add(roles.kl.observe(batch))
             roles.publish(version=step)
             entry.add(describe(collected, batch, stage))
             entry.completions += completion_records(collected.groups, batch, step=step, stage=stage)
@@ -89,70 +79,6 @@ def enter(curriculum: Curriculum, sampler: Sampler, config: Config, run: Run, en
             seed=draw_seed(config.trainer.seed, entry.step, 0),
         )
     entry.add(metrics)
-
-
-def collect(stage: Stage, sampler: Sampler, config: Config, *, step: int) -> Collected:
-    """Sample and score until the batch is full of groups one can learn from.
-
-    Without online filtering the first groups are the batch. With it, groups whose outcomes carry no signal are
-    replaced by fresh prompts for up to `trainer.max_try_make_batch` rounds; a batch that is still short then is
-    trained on as it is. Raises NoSignal when it is empty.
-    """
-    wanted = config.data.rollout_batch_size
-    kept: list[RolloutGroup] = []
-    num_sampled = 0
-    rounds = itertools.count(1)
-    for attempt in rounds:
-        sampling = Sampling(
-            n=config.worker.rollout.n,
-            temperature=config.worker.rollout.temperature,
-            max_tokens=stage.max_response_length,
-            seed=draw_seed(config.trainer.seed, step, attempt),
-        )
-        prompts = stage.prompts.take(wanted - len(kept))
-        for group in sample_groups(prompts, sampler, stage.rubric, sampling):
-            num_sampled += 1
-            if not config.algorithm.online_filtering or has_signal(group, config):
-                kept.append(group)
-        if len(kept) == wanted or attempt == config.trainer.max_try_make_batch:
-            break
-    if not kept:
-        algorithm = config.algorithm
-        raise NoSignal(
-            f"step {step}: none of {num_sampled} groups has a mean outcome between {algorithm.filter_low} and "
-            f"{algorithm.filter_high} with a spread over {algorithm.filter_min_std}, in {attempt} rounds: the task is "
-            "solved, out of reach, or its outcome constant. Look at the last completions, change the data or the "
-            "rewards, or widen algorithm.filter_low and filter_high."
-        )
-    if len(kept) < wanted:
-        log.warning("step %d trains on %d of %d groups: the rest carried no signal", step, len(kept), wanted)
-    groups = stage.rubric.settle(kept, update=True)
-    return Collected(groups=tuple(groups), num_sampled=num_sampled, num_rounds=attempt)
-
-
-def sample_groups(
-    prompts: Sequence[Prompt], sampler: Sampler, rubric: Rubric, sampling: Sampling
-) -> tuple[RolloutGroup, ...]:
-    """Complete the prompts and score their groups, all at once so that a reward can batch what is slow."""
-    return rubric.score(list(sampler.generate(prompts, sampling)))
-
-
-def has_signal(group: RolloutGroup, config: Config) -> bool:
-    """Whether a group's declared outcomes leave something to learn (DAPO's dynamic sampling, arXiv 2503.14476).
-
-    The filter looks at the outcome, never at the shaped total: a group of wrong answers that differ in format alone
-    is dropped.
-    """
-    outcomes = torch.tensor(group.outcomes, dtype=torch.float32)
-    mean, spread = float(outcomes.mean()), float(outcomes.std())
-    algorithm = config.algorithm
-    return algorithm.filter_low < mean < algorithm.filter_high and spread > algorithm.filter_min_std
-
-
-def draw_seed(run_seed: int, step: int, attempt: int) -> int:
-    """Seed of one sampling call; it depends on nothing that ran before."""
-    generator = torch.Generator().manual_seed((run_seed * 1_000_003 + step) * 1009 + attempt)
-    return int(torch.randint(0, 2**62, (1,), generator=generator))
 
 
 def log_validation(run: Run, sampler: Sampler, stage: Stage, config: Config, *, step: int) -> Mapping[str, float]:
@@ -196,11 +122,13 @@ def describe(collected: Collected, batch: Batch, stage: Stage) -> Mapping[str, f
     tokens = batch.lengths.to(torch.float32)
     prompt_tokens = torch.tensor([float(len(completion.prompt.token_ids)) for completion in completions])
     no_signal = [len({rollout.reward.total for rollout in group.rollouts}) == 1 for group in collected.groups]
+    baselines = {} if collected.baselines is None else spread("critic/baseline", collected.baselines)
     return {
         **reward_metrics(collected.groups),
         **stage.rubric.gate.metrics(),
         **stage_metrics(stage),
         **spread("critic/score", batch.rewards),
+        **baselines,
         **spread("critic/advantages", batch.advantages),
         **spread("response_length", tokens),
         **spread("prompt_length", prompt_tokens),

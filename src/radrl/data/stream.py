@@ -162,6 +162,20 @@ class PromptStream(Generic[Item]):
         return order
 
 
+class RepeatedStream(PromptStream[Item]):
+    """Draws the same items at every call: those that come first. To see whether a policy can learn one batch by heart.
+
+    A call that asks for fewer, to fill a batch, gets the first of them again.
+    """
+
+    def take(self, num_items: int) -> list[Item]:
+        """Return the first items."""
+        taken = dict(self._taken)
+        items = super().take(num_items)
+        self._taken = taken
+        return items
+
+
 def due_part(shares: Mapping[str, float], taken: Mapping[str, int]) -> str:
     """The part whose turn it is, by Tijdeman's rule (The chairman assignment problem, Discrete Math. 32, 1980).
 
