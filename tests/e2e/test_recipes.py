@@ -148,7 +148,7 @@ def test_chex_phi4mm_runs_from_one_file(world, questions, tmp_path):
 def test_a_recipe_starts_with_nothing_but_its_paths_changed(world, questions, recipe, paths):
     """Everything up to the first step: checks, rewards, model, prompts within their limits, validation."""
     config = load_config(Config, settings({"config": recipe, **paths(questions, world.warm)}, {})).config
-    check(config, paths=True, environment={})
+    check(config, paths=True)
     check_rubrics(config)
     curriculum = build_curriculum(config, open_model(config))
     assert all(stage.validation is not None and stage.num_steps >= 1 for stage in curriculum.stages)
@@ -218,7 +218,7 @@ def test_chex_phi4mms_recipe_has_the_constants_of_the_script():
 
 def arm(name: str) -> Config:
     config = load_config(Config, [f"config={CX_MIND}", f"config={EXAMPLES / 'cx_mind_arms' / name}.yaml"]).config
-    check(config, paths=False, environment={})
+    check(config, paths=False)
     check_rubrics(config)
     return config
 

@@ -1,8 +1,9 @@
-"""One tiny model for all tests of models and sampling."""
+"""One tiny model of each family for all tests of models and sampling."""
 
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,6 +21,34 @@ CORPUS = (
 )
 IMAGE_SIZES = ((64, 64), (100, 80), (40, 150))
 """Width and height of the radiographs at hand."""
+SIX_TOKENS = {"min_pixels": 96 * 64, "max_pixels": 96 * 64}
+"""Bounds within which the radiographs differ in shape, for families that let them."""
+
+
+@pytest.fixture(scope="session")
+def folder_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Build the model of a family once."""
+    folders: dict[str, Path] = {}
+
+    def build(family: str) -> Path:
+        if family not in folders:
+            folders[family] = build_tiny(
+                tmp_path_factory.mktemp("tiny") / family, corpus=CORPUS, family=family, vocab_size=480
+            )
+        return folders[family]
+
+    return build
+
+
+@pytest.fixture
+def open_family(folder_of: Callable[[str], Path]) -> Callable[..., ModelAdapter]:
+    """Open the model of a family."""
+
+    def open_it(family: str, **options: Any) -> ModelAdapter:
+        bounds = SIX_TOKENS if family.startswith("qwen") else {}
+        return load_adapter(folder_of(family), **{"device": "cpu", **bounds, **options})
+
+    return open_it
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +58,7 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def adapter(tiny_folder: Path) -> ModelAdapter:
-    return load_adapter(tiny_folder, device="cpu", min_pixels=96 * 64, max_pixels=96 * 64)
+    return load_adapter(tiny_folder, device="cpu", **SIX_TOKENS)
 
 
 @pytest.fixture(scope="session")

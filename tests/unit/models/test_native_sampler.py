@@ -1,10 +1,11 @@
 """Sampling with the trained model itself."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
-from PIL import Image
+from plain_calls import FAMILIES, QUESTIONS, processed, samples_for
 
 from radrl.engines.native import NativeSampler
 from radrl.models.adapter import ModelAdapter
@@ -12,8 +13,6 @@ from radrl.models.forward import score_completions
 from radrl.models.packing import plan
 from radrl.roles import Sampling
 from radrl.types import Completion, Prompt, Sample
-
-QUESTIONS = ("What is there?", "<image>Is there a left pleural effusion?", "First <image>, then <image>: what is new?")
 
 
 @pytest.fixture
@@ -31,7 +30,9 @@ def token_ids(groups: list[tuple[Completion, ...]]) -> list[list[tuple[int, ...]
     return [[completion.token_ids for completion in group] for group in groups]
 
 
-def assert_trainer_agrees(adapter: ModelAdapter, prompts: list[Prompt], groups: list[tuple[Completion, ...]]) -> None:
+def assert_trainer_agrees(
+    adapter: ModelAdapter, prompts: list[Prompt], groups: list[tuple[Completion, ...]], *, within: float = 1e-4
+) -> None:
     """Compare every reported log-probability with the packed forward pass."""
     reported = torch.tensor([value for group in groups for completion in group for value in completion.logprobs])
     scored = torch.full_like(reported, float("nan"))
@@ -40,18 +41,35 @@ def assert_trainer_agrees(adapter: ModelAdapter, prompts: list[Prompt], groups: 
         for micro_batch in plan(prompts, token_ids(groups), row_tokens=600, micro_batch_tokens=6000):
             scores = score_completions(adapter, micro_batch, temperature=temperature)
             scored[list(micro_batch.token_index)] = scores.logprobs
-    torch.testing.assert_close(reported, scored, atol=1e-4, rtol=0)
+    torch.testing.assert_close(reported, scored, atol=within, rtol=1e-5)
 
 
-def test_greedy_writes_what_generate_writes(adapter: ModelAdapter, prompts: list[Prompt]) -> None:
+@pytest.mark.parametrize("family", FAMILIES)
+def test_greedy_writes_what_generate_writes(
+    open_family: Callable[..., ModelAdapter], ask: Callable[..., Sample], family: str
+) -> None:
+    adapter = open_family(family)
+    prompts = [adapter.render(sample) for sample in samples_for(adapter, ask)]
     groups = sample(adapter, prompts, Sampling(n=1, temperature=0.0, max_tokens=20, seed=0))
     for prompt, (completion,) in zip(prompts, groups, strict=True):
-        pictures = [Image.open(ref.path).convert("RGB") for ref in prompt.sample.images]
-        inputs = adapter.processor(text=[prompt.text], images=pictures or None, return_tensors="pt")
         expected = adapter.model.generate(
-            **inputs, max_new_tokens=20, do_sample=False, suppress_tokens=list(adapter.banned_ids)
+            **processed(adapter, prompt.sample),
+            max_new_tokens=20,
+            do_sample=False,
+            suppress_tokens=list(adapter.banned_ids),
         )
         assert list(completion.token_ids) == expected[0, len(prompt.token_ids) :].tolist()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_reported_logprobs_of_every_family_are_those_of_the_trainer(
+    open_family: Callable[..., ModelAdapter], ask: Callable[..., Sample], family: str
+) -> None:
+    """Sixteen sampled tokens behind prompts of unlike length, in one padded batch."""
+    adapter = open_family(family)
+    prompts = [adapter.render(sample) for sample in samples_for(adapter, ask)]
+    groups = sample(adapter, prompts, Sampling(n=3, temperature=1.0, max_tokens=16, seed=1))
+    assert_trainer_agrees(adapter, prompts, groups, within=1e-5)
 
 
 @pytest.mark.parametrize("temperature", [0.0, 0.7, 1.0])
@@ -103,6 +121,15 @@ def test_special_tokens_are_never_sampled(adapter: ModelAdapter, prompts: list[P
     written = {token for group in groups for completion in group for token in completion.token_ids}
     assert len(written) > 200
     assert not written & set(adapter.banned_ids)
+
+
+def test_completions_go_on_past_their_end_when_told_to(adapter: ModelAdapter, prompts: list[Prompt]) -> None:
+    ending = Sampling(n=40, temperature=1.0, max_tokens=30, seed=0)
+    lengths = {len(ids) for group in token_ids(sample(adapter, prompts, ending)) for ids in group}
+    assert min(lengths) < 30
+    groups = sample(adapter, prompts, replace(ending, ignore_eos=True))
+    assert {len(ids) for group in token_ids(groups) for ids in group} == {30}
+    assert any(adapter.eos_ids[0] in ids[:-1] for group in token_ids(groups) for ids in group)
 
 
 def test_completions_carry_version_index_and_text(adapter: ModelAdapter, prompts: list[Prompt]) -> None:

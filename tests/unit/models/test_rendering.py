@@ -8,39 +8,66 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from transformers import BatchFeature
+from plain_calls import FAMILIES, QUESTIONS, processed, samples_for
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_resize
 
 from radrl.errors import DataError
 from radrl.models.adapter import ModelAdapter
-from radrl.models.families.qwen2_5_vl import Qwen25VL, grid_size
+from radrl.models.families.qwen2_5_vl import grid_size
 from radrl.models.images import ImageSize, TensorCache
 from radrl.models.load import load_adapter
 from radrl.types import ImageRef, Sample
 
-QUESTIONS = ("What is there?", "<image>Is there a left pleural effusion?", "First <image>, then <image>: what is new?")
 
-
-def processed(adapter: ModelAdapter, sample: Sample) -> BatchFeature:
-    """What the Hugging Face processor makes of the sample."""
-    pictures = [Image.open(ref.path).convert("RGB") for ref in sample.images]
-    return adapter.processor(text=[adapter.render(sample).text], images=pictures or None, return_tensors="pt")
-
-
-@pytest.mark.parametrize("num_images", [0, 1, 2])
+@pytest.mark.parametrize("family", FAMILIES)
 def test_prompt_tokens_are_those_of_the_processor(
-    adapter: ModelAdapter, ask: Callable[..., Sample], num_images: int
+    open_family: Callable[..., ModelAdapter], ask: Callable[..., Sample], family: str
 ) -> None:
-    sample = ask(QUESTIONS[num_images], num_images=num_images)
-    prompt = adapter.render(sample)
-    assert list(prompt.token_ids) == processed(adapter, sample)["input_ids"][0].tolist()
-    assert prompt.num_image_tokens == prompt.token_ids.count(adapter.family.image_token_id)
-    assert prompt.text.startswith("<|im_start|>user\n")
-    assert prompt.text.endswith("<|im_end|>\n<|im_start|>assistant\n")
+    """The expanded ones; the compact ones are the tokenizer's own, with one placeholder an image."""
+    adapter = open_family(family)
+    placeholder = adapter.tokenizer.convert_tokens_to_ids(adapter.family.image_placeholder)
+    for sample in samples_for(adapter, ask):
+        prompt = adapter.render(sample)
+        assert list(prompt.token_ids) == processed(adapter, sample)["input_ids"][0].tolist()
+        assert prompt.num_image_tokens == prompt.token_ids.count(adapter.family.image_token_id)
+        assert list(prompt.compact_ids) == adapter.tokenizer.encode(prompt.text, add_special_tokens=False)
+        if sample.images:
+            assert prompt.compact_ids.count(placeholder) == len(sample.images)
 
 
+def test_a_prompt_is_the_chat_template_filled_in(adapter: ModelAdapter, ask: Callable[..., Sample]) -> None:
+    prompt = adapter.render(ask("What <image>is it?", num_images=1))
+    assert prompt.text == (
+        "<|im_start|>user\nWhat <|vision_start|><|image_pad|><|vision_end|>is it?<|im_end|>\n<|im_start|>assistant\n"
+    )
+
+
+def test_newlines_that_meet_at_an_image_are_one_token(
+    open_family: Callable[..., ModelAdapter], ask: Callable[..., Sample]
+) -> None:
+    """Gemma's template ends a line before the image, and its processor puts empty lines around it."""
+    adapter = open_family("gemma3")
+    prompt = adapter.render(ask("<image>\nWhat is it?", num_images=1))
+    tokens = adapter.tokenizer.convert_ids_to_tokens(list(prompt.token_ids))
+    assert tokens[:4] == ["<bos>", "<start_of_turn>", "user", "\n\n\n"]
+    assert tokens[4:11] == ["<start_of_image>", *["<image_soft_token>"] * 4, "<end_of_image>", "\n\n\n"]
+    compact = adapter.tokenizer.convert_ids_to_tokens(list(prompt.compact_ids))
+    assert compact[:6] == ["<bos>", "<start_of_turn>", "user", "\n", "<start_of_image>", "\n"]
+
+
+def test_a_question_with_an_image_is_refused_where_the_model_reads_text_only(
+    open_family: Callable[..., ModelAdapter], ask: Callable[..., Sample]
+) -> None:
+    with pytest.raises(DataError, match=r"sample s1 \(rows.jsonl:1\): the row has 1 images, and the model reads text"):
+        open_family("causal_lm").render(ask("<image>What is there?", num_images=1))
+
+
+@pytest.mark.parametrize("family", ["qwen2_5_vl", "qwen3_vl"])
 @pytest.mark.parametrize("num_images", [1, 2])
-def test_positions_are_those_of_the_model(adapter: ModelAdapter, ask: Callable[..., Sample], num_images: int) -> None:
+def test_positions_are_those_of_the_model(
+    open_family: Callable[..., ModelAdapter], ask: Callable[..., Sample], family: str, num_images: int
+) -> None:
+    adapter = open_family(family)
     sample = ask(QUESTIONS[num_images], num_images=num_images)
     inputs = processed(adapter, sample)
     expected, _ = adapter.model.model.get_rope_index(
@@ -49,12 +76,16 @@ def test_positions_are_those_of_the_model(adapter: ModelAdapter, ask: Callable[.
     assert torch.equal(adapter.positions(adapter.render(sample)), expected[:, 0])
 
 
-def test_pixels_are_those_of_the_processor(adapter: ModelAdapter, images: list[ImageRef]) -> None:
-    assert isinstance(adapter.family, Qwen25VL)
+@pytest.mark.parametrize("family", ["qwen2_5_vl", "qwen3_vl", "gemma3"])
+def test_pixels_are_those_of_the_processor(
+    open_family: Callable[..., ModelAdapter], images: list[ImageRef], family: str
+) -> None:
+    adapter = open_family(family)
     for ref in images:
         expected = adapter.processor.image_processor(images=[Image.open(ref.path).convert("RGB")], return_tensors="pt")
-        patches = adapter.family.patches(adapter.images.pixels(ref))
-        torch.testing.assert_close(patches, expected["pixel_values"], atol=1e-6, rtol=0)
+        pixels = adapter.images.pixels(ref)
+        made = adapter.family.patches(pixels) if family != "gemma3" else adapter.family.pixel_values(pixels)[None]
+        torch.testing.assert_close(made, expected["pixel_values"], atol=1e-6, rtol=0)
 
 
 @given(width=st.integers(1, 3000), height=st.integers(1, 3000), least=st.integers(1, 10**6), ratio=st.floats(1, 20))

@@ -25,7 +25,7 @@ def of_group(*lengths_and_outcomes, **kwargs):
 @pytest.mark.parametrize(
     ("num_tokens", "earned"), [(0, 0.0), (80, 0.0), (85, -0.25), (90, -0.5), (100, -1.0), (130, -1.0)]
 )
-def test_row_19_soft_overlong_ramps_down_over_the_last_fifth_of_the_limit(num_tokens, earned):
+def test_row_19_and_row_44_soft_overlong_ramps_down_over_the_last_fifth_of_the_limit(num_tokens, earned):
     assert of_length("soft_overlong", num_tokens) == pytest.approx(earned)
 
 

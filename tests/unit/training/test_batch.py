@@ -4,7 +4,7 @@ from builders import a_group
 
 from radrl.algorithms.credit import assign_credit
 from radrl.batch import concat, pack
-from radrl.config.schema import AlgorithmConfig
+from radrl.config.learning import AlgorithmConfig
 from radrl.errors import RewardError
 from radrl.types import RewardResult
 

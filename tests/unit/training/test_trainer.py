@@ -2,8 +2,10 @@ import json
 from dataclasses import replace
 
 import pytest
-from builders import a_completion, a_prompt
+from builders import a_completion, a_group, a_prompt
 
+from radrl.algorithms.kl_control import KlController
+from radrl.collect import collect, has_signal
 from radrl.config.schema import Config, GateConfig, RewardConfig
 from radrl.curriculum import Budget, Curriculum, Stage, Validation
 from radrl.data.stream import PromptStream
@@ -11,7 +13,7 @@ from radrl.errors import NoSignal
 from radrl.rewards.rubric import Rubric
 from radrl.roles import Roles
 from radrl.run import Run, saved_steps
-from radrl.trainer import collect, train
+from radrl.trainer import train
 
 YES = "<think>fluid</think><answer>left pleural effusion ✅</answer><think>s</think><answer>yes</answer>"
 NO = "<think>clear</think><answer>left pleural effusion ❌</answer><think>s</think><answer>no</answer>"
@@ -152,6 +154,131 @@ def test_the_filter_looks_at_the_outcome_so_wrong_answers_that_differ_in_format_
 
     with pytest.raises(NoSignal, match=r"none of 6 groups .* in 3 rounds"):
         collect(a_stage(config), ScriptedSampler([NO, BROKEN]), config, step=1)
+
+
+@pytest.mark.parametrize(("share_right", "is_kept"), [(1, False), (2, True), (15, True), (16, False)])
+def test_row_43_a_group_is_kept_when_its_mean_outcome_is_strictly_within_the_band(share_right, is_kept):
+    config = a_config(online_filtering=True, filter_low=1 / 16, filter_high=1.0)
+
+    assert has_signal(a_group(0, [1.0] * share_right + [0.0] * (16 - share_right)), config) is is_kept
+
+
+@pytest.mark.parametrize(("spread", "is_kept"), [(0.08, False), (0.09, True)])
+def test_row_42_a_group_is_kept_when_its_outcomes_spread_is_over_the_threshold(spread, is_kept):
+    # two outcomes a distance apart have the unbiased deviation distance / sqrt(2): 0.0566 and 0.0636
+    config = a_config(online_filtering=True, filter_min_std=0.06)
+
+    assert has_signal(a_group(0, [0.5, 0.5 + spread]), config) is is_kept
+
+
+def test_row_43_a_batch_that_stays_short_after_its_tries_is_trained_on_as_it_is_with_a_warning(caplog):
+    config = a_config(online_filtering=True)
+    sampler = PerPromptSampler({"q1": [YES, NO]}, otherwise=[NO, NO])
+
+    collected = collect(a_stage(config), sampler, config, step=1)
+
+    assert [group.prompt.sample.id for group in collected.groups] == ["q1"]
+    assert (collected.num_sampled, collected.num_rounds) == (4, 3)
+    assert "trains on 1 of 2 groups" in caplog.text
+
+
+def test_row_42_a_batch_that_stays_short_falls_back_to_its_first_groups_with_a_warning(caplog):
+    config = a_config(online_filtering=True, filter_when_short="original")
+    sampler = PerPromptSampler({"q2": [YES, NO]}, otherwise=[NO, NO])
+
+    collected = collect(a_stage(config), sampler, config, step=1)
+
+    assert [group.prompt.sample.id for group in collected.groups] == ["q0", "q1"]
+    assert collected.num_rounds == 3
+    assert "trains on its first 2 groups as they are: only 1 of 5" in caplog.text
+
+
+def test_row_43_a_batch_that_stays_short_stops_the_run_where_that_is_asked_for():
+    config = a_config(online_filtering=True, filter_when_short="error")
+    sampler = PerPromptSampler({"q1": [YES, NO]}, otherwise=[NO, NO])
+
+    with pytest.raises(NoSignal, match=r"only 1 of 4 groups .* in 3 rounds"):
+        collect(a_stage(config), sampler, config, step=1)
+
+
+def test_row_36_remax_samples_one_greedy_completion_a_prompt_and_takes_its_reward_off(tmp_path):
+    sampler = GreedySampler([YES, NO], greedy=[YES])
+
+    actor = run_loop(tmp_path, a_config(adv_estimator="remax"), sampler, num_steps=1)
+
+    (batch,) = actor.batches
+    assert sampler.greedy_calls == [(2, 1, 8)]
+    assert batch.rewards.tolist() == pytest.approx([1.0, 0.1, 1.0, 0.1])
+    assert batch.advantages.tolist() == pytest.approx([0.0, 0.0, -0.9, -0.9] * 2)
+    assert lines(tmp_path / "metrics.jsonl")[0]["critic/baseline/mean"] == 1.0
+
+
+def test_row_36_a_greedy_completion_leaves_the_gate_as_the_steps_rollouts_set_it():
+    config = a_config(adv_estimator="remax")
+    stage = a_stage(config, gate="ema")
+
+    collected = collect(stage, GreedySampler([YES, NO], greedy=[YES]), config, step=1)
+
+    assert stage.rubric.gate.average == 0.5
+    assert collected.baselines.tolist() == pytest.approx([1.0, 1.0])
+
+
+def test_row_37_the_loop_takes_the_kl_off_rewards_at_the_present_coefficient_and_then_steers_it(tmp_path):
+    config = a_config(
+        kl_coef=1.0, use_kl_loss=False, kl_penalty="kl", kl_type="adaptive", kl_target=0.1, kl_horizon=8.0,
+        scale_advantages=False,
+    )  # fmt: skip
+    actor, kl, curriculum = RecordingActor(), KlController(config.algorithm), Curriculum(stages=[a_stage(config)])
+    parts = {"actor": actor, "curriculum": curriculum, "kl": kl}
+    roles = Roles(actor=actor, sampler=ScriptedSampler([YES, NO]), reference=HalfANatBelow(), kl=kl)
+
+    train(config, roles, curriculum, Run(tmp_path, parts=parts))
+
+    # Every completion has two tokens, each half a nat above the reference: 1 nat off a sequence's reward, in all alike.
+    assert actor.batches[0].advantages.tolist() == pytest.approx([0.45, 0.45, -0.45, -0.45] * 2)
+    steps = lines(tmp_path / "metrics.jsonl")
+    assert [step["kl/mean"] for step in steps] == pytest.approx([0.5, 0.5])
+    assert [step["kl/coef"] for step in steps] == pytest.approx([1.0, 1.1])
+    again = KlController(config.algorithm)
+    again.load(tmp_path / "checkpoints" / "global_step_2" / "kl")
+    assert again.coef == kl.coef == pytest.approx(1.21)
+
+
+class HalfANatBelow:
+    """A reference under which every token is half a nat less likely."""
+
+    def logprobs(self, batch):
+        return batch.sampled_logprobs - 0.5
+
+
+class PerPromptSampler(ScriptedSampler):
+    """Writes each prompt's own texts."""
+
+    def __init__(self, texts, *, otherwise):
+        super().__init__(otherwise)
+        self.texts = texts
+
+    def generate(self, prompts, sampling):
+        for prompt in prompts:
+            texts = self.texts.get(prompt.sample.id, self.scripts[0])
+            yield tuple(a_completion(prompt, index, texts[index]) for index in range(sampling.n))
+
+
+class GreedySampler(ScriptedSampler):
+    """Writes other texts where it is asked for the likeliest ones."""
+
+    def __init__(self, *scripts, greedy):
+        super().__init__(*scripts)
+        self.greedy = greedy
+        self.greedy_calls = []
+
+    def generate(self, prompts, sampling):
+        if sampling.temperature > 0:
+            yield from super().generate(prompts, sampling)
+            return
+        self.greedy_calls.append((len(prompts), sampling.n, sampling.max_tokens))
+        for prompt in prompts:
+            yield (replace(a_completion(prompt, 0, self.greedy[0]), temperature=0.0),)
 
 
 def test_zero_variance_everywhere_saves_and_says_that_nothing_is_left_to_learn(tmp_path):
