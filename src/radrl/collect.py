@@ -48,6 +48,7 @@ def collect(stage: Stage, sampler: Sampler, config: Config, *, step: int) -> Col
             max_tokens=stage.max_response_length,
             seed=draw_seed(config.trainer.seed, step, attempt),
             ignore_eos=config.worker.rollout.ignore_eos,
+            is_for_training=True,
         )
         groups = sample_groups(stage.prompts.take(wanted - len(kept)), sampler, stage.rubric, sampling)
         original = original or groups

@@ -28,6 +28,8 @@ class Sampling:
     """Every draw follows from it and the prompt's position, whatever ran before."""
     ignore_eos: bool = False
     """Whether a completion goes on past its end-of-sequence token to `max_tokens`."""
+    is_for_training: bool = False
+    """Whether the policy learns from what is written."""
 
 
 @runtime_checkable

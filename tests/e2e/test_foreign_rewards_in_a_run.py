@@ -65,7 +65,7 @@ def test_a_run_goes_on_when_a_reward_crashes_and_counts_it(world, tmp_path):
         assert of_step["reward/overall/failed_frac"] == 0.0
     assert any(len(record["completion_ids"]) % 2 for record in records), "nothing crashed, so nothing was tested"
     assert "scoring 4 completions" in (tmp_path / RUN / "logs" / "rewards.txt").read_text()
-    assert "completions" not in ended.output
+    assert "scoring" not in ended.output
 
 
 def test_a_reward_file_that_is_not_there_is_refused_before_the_model_is_loaded(world, tmp_path):

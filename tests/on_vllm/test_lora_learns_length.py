@@ -48,7 +48,7 @@ def train_for_length(
     sampler.publish(0)
     lengths: list[float] = []
     for step in range(1, steps + 1):
-        sampling = Sampling(n=16, temperature=1.0, max_tokens=MAX_TOKENS, seed=step)
+        sampling = Sampling(n=16, temperature=1.0, max_tokens=MAX_TOKENS, seed=step, is_for_training=True)
         groups = [reward_length(group) for group in sampler.generate(prompts, sampling)]
         completions = [rollout.completion for group in groups for rollout in group.rollouts]
         assert {completion.policy_version for completion in completions} == {step - 1}

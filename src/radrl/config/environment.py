@@ -19,7 +19,7 @@ def environment_settings(environment: Mapping[str, str]) -> tuple[list[Given], t
     given = Given(key=key, value=list(VISION_LORA), origin=f"environment, as {FREEZE}", position=_BEFORE_ALL)
     warning = (
         f"{FREEZE} (from environment) is read as {key}={short(given.value)}, where no argument says otherwise: only "
-        "the vision LoRA learns. The seed's README also lets the head learn, its code does not; name embed_tokens there "
-        "too for that, to which the head is tied."
+        "the vision LoRA learns. The seed's README also lets the head learn, its code does not; name "
+        "embed_tokens, to which the head is tied, there too for that."
     )
     return [given], (warning,)

@@ -1,154 +1,40 @@
 """ms-swift's GRPO arguments, as CheX-Phi4MM's scripts give them, and what they are called here."""
 
-import re
-from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 from radrl.config.foreign_rewards import PLUGINS, swift_entries
 from radrl.config.seeds import (
-    Given,
     SeedKey,
-    Settings,
     chosen,
     known_loggers,
-    listed,
     refused_unless,
     renamed,
     without_effect,
+)
+from radrl.config.swift_values import (
+    ARGUMENTS,
+    LORA,
+    REWARD_FUNCS,
+    both_clips,
+    dynamic_sample,
+    frozen,
+    frozen_but,
+    loss_type,
+    max_steps,
+    of_lora,
+    reward_argument,
+    reward_funcs,
+    reward_weights,
+    train_type,
+    trained,
+    trained_alone,
+    tries,
 )
 
 _PROMPTS = "give data.rollout_batch_size and worker.actor.global_batch_size, in prompts"
 _ENGINE = "the sampler is in the same process, and vLLM gets what follows from the run's lengths and batch sizes"
 _MEMORY = "worker.actor.micro_batch_tokens bounds the memory of a pass"
 _BY_NAME = "worker.actor.model.frozen holds weights by expressions of their names; give them there instead"
-_LORA = "worker.actor.model.lora"
-
-_REWARD_FUNCS: Mapping[str, Mapping[str, object]] = {
-    "external_r1v_acc": {"name": "answer_f1", "outcome": True},
-    "external_kg_jac": {"name": "graph_jaccard"},
-    "external_kg_acc": {"name": "graph_f1"},
-    "external_math_acc": {"name": "math_accuracy", "outcome": True},
-    "external_math_format": {"name": "format"},
-    "accuracy": {"name": "math_accuracy", "outcome": True},
-    "format": {"name": "format"},
-    "cosine": {"name": "cosine_length"},
-    "repetition": {"name": "repetition"},
-    "soft_overlong": {"name": "soft_overlong"},
-}
-"""Theirs -> our corrected term. Any overlap with the gold set earned the whole point there; here it is the set's F1."""
-
-_ARGUMENTS: Mapping[str, tuple[str, str, object]] = {
-    "soft_max_length": ("soft_overlong", "max_tokens", 256),
-    "soft_cache_length": ("soft_overlong", "cache_tokens", 64),
-    "cosine_min_len_value_correct": ("cosine", "right_at_once", 1.0),
-    "cosine_max_len_value_correct": ("cosine", "right_at_limit", 0.5),
-    "cosine_min_len_value_wrong": ("cosine", "wrong_at_once", -0.5),
-    "cosine_max_len_value_wrong": ("cosine", "wrong_at_limit", 0.0),
-    "cosine_max_len": ("cosine", "max_tokens", 256),
-    "repetition_n_grams": ("repetition", "n_grams", 3),
-    "repetition_max_penalty": ("repetition", "max_penalty", -1.0),
-}
-"""Their argument -> the reward it belongs to, its name there, an example."""
-
-
-_LOSS_TYPES: Mapping[str, Settings] = {
-    "grpo": {"worker.actor.loss_avg_mode": "seq"},
-    "bnpo": {"worker.actor.loss_avg_mode": "token"},
-    "dapo": {"worker.actor.loss_avg_mode": "token"},
-    "dr_grpo": {"worker.actor.loss_avg_mode": "fixed"},
-    "cispo": {"algorithm.policy_loss": "cispo", "worker.actor.loss_avg_mode": "token"},
-}
-"""Their loss -> which mean it takes, and over what."""
-
-
-def _both_clips(value: Any) -> Settings:
-    return {"worker.actor.clip_ratio_low": value, "worker.actor.clip_ratio_high": value}
-
-
-def _dynamic_sample(value: Any) -> Settings:
-    if not value:
-        return {"algorithm.online_filtering": False}
-    return {
-        "algorithm.online_filtering": True,
-        "algorithm.filter_min_std": 0.06,
-        "algorithm.filter_low": 0.0,
-        "algorithm.filter_high": 1.0,
-        "algorithm.filter_when_short": "original",
-    }
-
-
-def _loss_type(value: Any) -> Settings:
-    if value is None:
-        return {}
-    if value not in _LOSS_TYPES:
-        raise ValueError(f"radrl knows only {', '.join(_LOSS_TYPES)}; choose algorithm.policy_loss")
-    return dict(_LOSS_TYPES[value])
-
-
-def _reward_funcs(value: Any) -> Settings:
-    return {"rewards": [dict(_REWARD_FUNCS[str(name)]) for name in listed(value)]}
-
-
-def _reward_weights(value: Any) -> Settings:
-    return {f"rewards.{index}.weight": float(weight) for index, weight in enumerate(listed(value))}
-
-
-def _reward_argument(item: Given, others: Settings, *, function: str, argument: str) -> Settings:
-    """An argument of one of their rewards goes to that term, where it is among those asked for."""
-    names = [str(name) for name in listed(others.get("reward_funcs"))]
-    if function not in names or item.value is None:
-        return {}
-    # Their penalty is the negative number that is added, ours the share that is taken away.
-    value = abs(float(str(item.value))) if argument == "max_penalty" else item.value
-    return {f"rewards.{names.index(function)}.kwargs.{argument}": value}
-
-
-def _train_type(value: Any) -> Settings:
-    if value == "lora":
-        return {f"{_LORA}.rank": 8, f"{_LORA}.alpha": 32}
-    if value not in ("dummy", "full", None):
-        raise ValueError("train_type is lora, full or dummy here")
-    return {}
-
-
-def _of_lora(item: Given, others: Settings, *, key: str) -> Settings:
-    """Settings of an adapter count where one is asked for, which is also their default."""
-    is_lora = others.get("train_type", "lora") == "lora"
-    return {f"{_LORA}.{key}": item.value} if is_lora and item.value is not None else {}
-
-
-def _beginnings(value: Any) -> list[str]:
-    return [re.escape(str(prefix)) for prefix in listed(value)]
-
-
-def _frozen(value: Any) -> Settings:
-    return {"worker.actor.model.frozen": [f"^{prefix}" for prefix in _beginnings(value)]}
-
-
-def _frozen_but(item: Given, others: Settings) -> Settings:
-    """Their trainable parameters are let go again after the freeze."""
-    kept = "|".join(_beginnings(others.get("trainable_parameters")))
-    unless = f"(?!{kept})" if kept else ""
-    return {"worker.actor.model.frozen": [f"^{unless}{prefix}" for prefix in _beginnings(item.value)]}
-
-
-def _trained(value: Any) -> Settings:
-    return {"worker.actor.model.trainable": [f"^{prefix}" for prefix in _beginnings(value)]}
-
-
-def _trained_alone(item: Given, others: Settings) -> Settings:
-    return {} if others.get("freeze_parameters") else _trained(item.value)
-
-
-def _max_steps(value: Any) -> Settings:
-    return {"trainer.max_steps": None if value == -1 else value}
-
-
-def _tries(value: Any) -> Settings:
-    return {"trainer.max_try_make_batch": value + 1}
-
-
 MS_SWIFT: tuple[SeedKey, ...] = (
     # model and data
     SeedKey(key="model", example="out/sft", becomes=renamed("worker.actor.model.model_path"), note="starting weights"),
@@ -170,22 +56,22 @@ MS_SWIFT: tuple[SeedKey, ...] = (
     SeedKey(
         key="train_type",
         example="lora",
-        becomes=_train_type,
-        fallbacks=frozenset({f"{_LORA}.rank", f"{_LORA}.alpha"}),
+        becomes=train_type,
+        fallbacks=frozenset({f"{LORA}.rank", f"{LORA}.alpha"}),
         note="lora is a new adapter, of rank 8 and alpha 32 where nothing else is given; dummy and full attach none",
     ),
     SeedKey(
         key="lora_rank",
         example=16,
-        becomes=renamed(f"{_LORA}.rank"),
-        beside=partial(_of_lora, key="rank"),
+        becomes=renamed(f"{LORA}.rank"),
+        beside=partial(of_lora, key="rank"),
         note="with train_type=lora",
     ),
     SeedKey(
         key="lora_alpha",
         example=32,
-        becomes=renamed(f"{_LORA}.alpha"),
-        beside=partial(_of_lora, key="alpha"),
+        becomes=renamed(f"{LORA}.alpha"),
+        beside=partial(of_lora, key="alpha"),
         note="with train_type=lora",
     ),
     SeedKey(
@@ -198,28 +84,28 @@ MS_SWIFT: tuple[SeedKey, ...] = (
         key="target_modules",
         example="all-linear",
         becomes=refused_unless(
-            "all-linear", ["all-linear"], way_out=f"{_LORA}.targets is an expression of whole layer names; give it"
+            "all-linear", ["all-linear"], way_out=f"{LORA}.targets is an expression of whole layer names; give it"
         ),
         note="the linear layers of the language model are adapted",
     ),
     SeedKey(
         key="adapters",
         example="out/sft/adapter",
-        becomes=renamed(f"{_LORA}.path"),
+        becomes=renamed(f"{LORA}.path"),
         note="an adapter to go on with",
     ),
     SeedKey(
         key="freeze_parameters",
         example=["model.visual"],
-        becomes=_frozen,
-        beside=_frozen_but,
+        becomes=frozen,
+        beside=frozen_but,
         note="names that begin so, other than those of trainable_parameters",
     ),
     SeedKey(
         key="trainable_parameters",
         example=["lm_head"],
-        becomes=_trained,
-        beside=_trained_alone,
+        becomes=trained,
+        beside=trained_alone,
         note="names that begin so; beside freeze_parameters they are left out of what that holds",
     ),
     SeedKey(
@@ -259,7 +145,7 @@ MS_SWIFT: tuple[SeedKey, ...] = (
     SeedKey(
         key="epsilon",
         example=0.2,
-        becomes=_both_clips,
+        becomes=both_clips,
         fallbacks=frozenset({"worker.actor.clip_ratio_high"}),
         note="both clips, unless the upper one has its own value",
     ),
@@ -276,14 +162,14 @@ MS_SWIFT: tuple[SeedKey, ...] = (
     SeedKey(
         key="dynamic_sample",
         example=True,
-        becomes=_dynamic_sample,
+        becomes=dynamic_sample,
         note="the threshold of 0.06 is CheX-Phi4MM's, and applies to the declared outcome; there are no bounds on its "
         "mean, and a batch that stays short falls back to its first groups",
     ),
     SeedKey(
         key="max_resample_times",
         example=4,
-        becomes=_tries,
+        becomes=tries,
         note="the first sampling counts as a try",
     ),
     SeedKey(
@@ -292,7 +178,7 @@ MS_SWIFT: tuple[SeedKey, ...] = (
         becomes=renamed("algorithm.mask_truncated"),
         note="completions cut at their limit are left out of the loss",
     ),
-    SeedKey(key="loss_type", example="dr_grpo", becomes=_loss_type, note="which mean the loss is"),
+    SeedKey(key="loss_type", example="dr_grpo", becomes=loss_type, note="which mean the loss is"),
     SeedKey(
         key="importance_sampling_level",
         example="sequence",
@@ -326,21 +212,21 @@ MS_SWIFT: tuple[SeedKey, ...] = (
     SeedKey(
         key="reward_funcs",
         example=["external_r1v_acc", "external_kg_jac"],
-        becomes=_reward_funcs,
-        beside=partial(swift_entries, known=_REWARD_FUNCS),
+        becomes=reward_funcs,
+        beside=partial(swift_entries, known=REWARD_FUNCS),
         fallbacks=frozenset({"rewards"}),
         note="the corrected rules of the same intent; other names are looked up in the file of external_plugins",
     ),
-    SeedKey(key="reward_weights", example=[1.0, 1.0], becomes=_reward_weights, note="one for each entry of `rewards`"),
+    SeedKey(key="reward_weights", example=[1.0, 1.0], becomes=reward_weights, note="one for each entry of `rewards`"),
     *(
         SeedKey(
             key=key,
             example=example,
             becomes=without_effect,
-            beside=partial(_reward_argument, function=function, argument=argument),
+            beside=partial(reward_argument, function=function, argument=argument),
             note=f"it is the argument {argument} of {function}, where reward_funcs names that",
         )
-        for key, (function, argument, example) in _ARGUMENTS.items()
+        for key, (function, argument, example) in ARGUMENTS.items()
     ),
     SeedKey(
         key=PLUGINS,
@@ -375,7 +261,7 @@ MS_SWIFT: tuple[SeedKey, ...] = (
     SeedKey(key="adam_beta2", example=0.95, becomes=renamed("worker.actor.optim.betas.1"), note="second moment"),
     SeedKey(key="max_grad_norm", example=1.0, becomes=renamed("worker.actor.max_grad_norm"), note="same meaning"),
     SeedKey(key="num_train_epochs", example=1, becomes=renamed("trainer.total_epochs"), note="of a run without stages"),
-    SeedKey(key="max_steps", example=-1, becomes=_max_steps, note="-1 means no limit there"),
+    SeedKey(key="max_steps", example=-1, becomes=max_steps, note="-1 means no limit there"),
     SeedKey(key="per_device_train_batch_size", example=8, becomes=without_effect, note=_PROMPTS),
     SeedKey(key="gradient_accumulation_steps", example=1, becomes=without_effect, note=_PROMPTS),
     SeedKey(key="per_device_eval_batch_size", example=8, becomes=without_effect, note="give data.val_batch_size"),

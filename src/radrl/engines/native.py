@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from transformers import DynamicCache
 
+from radrl.engines.written import Written, completions_of
 from radrl.models.adapter import ModelAdapter, Placed
 from radrl.models.attention import TEXT, DenseAttention, same_image_mask
 from radrl.models.families.family import Inputs
@@ -46,41 +47,13 @@ class NativeSampler:
             written = decode(self._adapter, chunk, sampling, draws=torch.from_numpy(draws))
             for number, prompt in enumerate(chunk):
                 group = written[number * sampling.n : (number + 1) * sampling.n]
-                yield tuple(
-                    self._completion(prompt, sequence, index=index, temperature=sampling.temperature)
-                    for index, sequence in enumerate(group)
+                yield completions_of(
+                    self._adapter, prompt, group, version=self._version, temperature=sampling.temperature
                 )
 
     def publish(self, version: int) -> None:
         """Take note of the version; the weights are shared."""
         self._version = version
-
-    def _completion(self, prompt: Prompt, written: "Written", *, index: int, temperature: float) -> Completion:
-        texts = self._adapter.token_texts.split(written.token_ids)
-        return Completion(
-            prompt=prompt,
-            index=index,
-            text="".join(texts),
-            token_ids=written.token_ids,
-            token_texts=texts,
-            logprobs=written.logprobs,
-            stop="eos" if written.token_ids[-1] in self._adapter.eos_ids else "length",
-            policy_version=self._version,
-            temperature=temperature,
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
-    """One sequence as it was decoded.
-
-    Example: `Written(token_ids=(9, 31, 2), logprobs=(-0.1, -2.3, -0.01))`
-    """
-
-    token_ids: tuple[int, ...]
-    """[R] end-of-sequence included when it was reached."""
-    logprobs: tuple[float, ...]
-    """[R] nats at the sampling temperature, or at 1 when greedy."""
 
 
 @torch.no_grad()

@@ -35,25 +35,30 @@ class ProbedSampler:
         self._config = config
         self._sync = sync
         self._bound = config.bound_nats or BOUNDS_NATS[adapter.model.dtype]
-        self._num_syncs = 0
-        self._is_due = False
+        self._is_due = config.first > 0 or config.every > 0
+        self._is_logged = False
         self._metrics: dict[str, float] = {}
 
     def publish(self, version: int) -> None:
-        """Take over the actor's present weights; the next training rollouts are probed if this sync's turn has come."""
+        """Take over the actor's present weights; the next training rollouts are probed if this version's turn has come.
+
+        The first of a process are, whatever their version, but are logged only where an uninterrupted run would.
+        """
         self._sampler.publish(version)
-        self._num_syncs += 1
         every = self._config.every
-        self._is_due = self._num_syncs <= self._config.first or (every > 0 and self._num_syncs % every == 0)
+        self._is_logged = version < self._config.first or (every > 0 and version % every == 0)
+        self._is_due = self._is_due or self._is_logged
 
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> Iterator[tuple[Completion, ...]]:
         """Yield the group of each prompt, in order. Raises SyncError when the trainer gives them other probabilities.
 
         Probed is the first completion of the first few groups, as soon as those are there.
         """
-        is_due, self._is_due = self._is_due, False
         probed: list[Completion] = []
-        wanted = min(self._config.completions, len(prompts)) if is_due else 0
+        wanted = 0
+        if self._is_due and sampling.is_for_training:
+            wanted = min(self._config.completions, len(prompts))
+            self._is_due = False
         for group in self._sampler.generate(prompts, sampling):
             if len(probed) < wanted:
                 probed.append(group[0])
@@ -70,11 +75,12 @@ class ProbedSampler:
         sampled = torch.tensor([value for completion in completions for value in completion.logprobs])
         difference = (sampled - trainer_logprobs(self._adapter, completions)).abs()
         mean = float(difference.mean())
-        self._metrics = {
+        measured = {
             "mismatch/probe_mean_abs": mean,
             "mismatch/probe_max_abs": float(difference.max()),
             "mismatch/probe_tokens": float(len(sampled)),
         }
+        self._metrics = measured if self._is_logged else {}
         if not mean <= self._bound:
             version = completions[0].policy_version
             raise SyncError(
@@ -83,7 +89,7 @@ class ProbedSampler:
                 "weights. Choose another worker.rollout.sync or worker.rollout.name=native; where they are right and "
                 "only rounding is larger, raise worker.rollout.probe.bound_nats."
             )
-        log.info("sampler and trainer differ by %.3g nats a token after %s", mean, self._sync)
+        log.debug("sampler and trainer differ by %.3g nats a token after %s", mean, self._sync)
 
 
 @torch.no_grad()

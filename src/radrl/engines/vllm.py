@@ -17,6 +17,7 @@ from PIL.Image import Image
 from torch import Tensor
 
 from radrl.engines.vllm_options import EngineOptions
+from radrl.engines.written import Written
 from radrl.errors import ConfigError, SyncError
 
 log = logging.getLogger(__name__)
@@ -56,15 +57,6 @@ class Request:
     stop_ids: tuple[int, ...]
     """Tokens that end a completion and are its last."""
     banned_ids: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
-    """One sequence as vLLM wrote it."""
-
-    token_ids: tuple[int, ...]
-    logprobs: tuple[float, ...]
-    """[R] nats at the sampling temperature, or at 1 when greedy, banned tokens out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

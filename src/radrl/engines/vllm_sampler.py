@@ -7,7 +7,8 @@ import numpy as np
 from PIL import Image
 
 from radrl.engines.sync import WeightSync
-from radrl.engines.vllm import Answer, Request, VllmEngine, Written
+from radrl.engines.vllm import Answer, Request, VllmEngine
+from radrl.engines.written import completions_of
 from radrl.errors import DataError
 from radrl.models.adapter import ModelAdapter
 from radrl.roles import Sampling
@@ -88,24 +89,7 @@ class VllmSampler:
                 "worker.rollout.name=native."
             )
         sequences = answer.sequences if sampling.temperature else answer.sequences * sampling.n
-        return tuple(
-            self._completion(prompt, written, index=index, temperature=sampling.temperature)
-            for index, written in enumerate(sequences)
-        )
-
-    def _completion(self, prompt: Prompt, written: Written, *, index: int, temperature: float) -> Completion:
-        texts = self._adapter.token_texts.split(written.token_ids)
-        return Completion(
-            prompt=prompt,
-            index=index,
-            text="".join(texts),
-            token_ids=written.token_ids,
-            token_texts=texts,
-            logprobs=written.logprobs,
-            stop="eos" if written.token_ids[-1] in self._adapter.eos_ids else "length",
-            policy_version=self._version,
-            temperature=temperature,
-        )
+        return completions_of(self._adapter, prompt, sequences, version=self._version, temperature=sampling.temperature)
 
 
 def request_seed(seed: int, *, position: int) -> int:

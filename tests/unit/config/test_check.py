@@ -23,7 +23,7 @@ def test_sequences_longer_than_a_model_takes_are_refused_with_the_longest_prompt
     config = load_config(Config, ["data.max_prompt_length=4000", "data.max_response_length=256"]).config
     check_sequence_length(config, longest=None)
     check_sequence_length(config, longest=4256)
-    with pytest.raises(ConfigError, match="sequences of 4256.*Set data.max_prompt_length to at most 3840"):
+    with pytest.raises(ConfigError, match=r"sequences of 4256.*Set data.max_prompt_length to at most 3840"):
         check_sequence_length(config, longest=4096)
 
 

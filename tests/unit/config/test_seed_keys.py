@@ -20,6 +20,10 @@ REFUSED = "refused"
 
 CX_MIND_EXPECTED: dict[str, tuple[str, dict[str, object]]] = {
     "data.seed": ("data.seed=5", {"trainer.seed": 5}),
+    "worker.actor.model.enable_gradient_checkpointing": (
+        "worker.actor.model.enable_gradient_checkpointing=false",
+        {"worker.actor.activations": "keep"},
+    ),
     "algorithm.disable_kl": ("algorithm.disable_kl=true", {"algorithm.kl_coef": 0.0}),
     "worker.actor.fsdp.torch_dtype": ("worker.actor.fsdp.torch_dtype=bf16", {"trainer.dtype": "bfloat16"}),
     "worker.actor.optim.warmup_style": (
@@ -69,6 +73,7 @@ MS_SWIFT_EXPECTED: dict[str, tuple[str, dict[str, object] | str]] = {
     "model": ("model=out/sft", {"worker.actor.model.model_path": "out/sft"}),
     "dataset": ("dataset=a.json", {"data.train_files": ("a.json",)}),
     "val_dataset": ("val_dataset=v.json", {"data.val_files": ("v.json",)}),
+    "gradient_checkpointing": ("gradient_checkpointing=false", {"worker.actor.activations": "keep"}),
     "max_length": ("max_length=100", {"data.max_prompt_length": 100}),
     "torch_dtype": ("torch_dtype=bfloat16", {"trainer.dtype": "bfloat16"}),
     "train_type": ("train_type=lora", {"worker.actor.model.lora.rank": 8}),

@@ -29,7 +29,7 @@ def policy(folder: Path) -> ModelAdapter:
 
 def test_without_being_asked_for_anything_the_model_samples_itself_row_61(policy: ModelAdapter) -> None:
     sampler = open_sampler(policy, Config())
-    sampler.publish(3)
+    sampler.publish(2)
     sample = Sample(
         id="s1",
         patient_id="p1",
@@ -39,8 +39,10 @@ def test_without_being_asked_for_anything_the_model_samples_itself_row_61(policy
         answer_kind=AnswerKind.SET,
         reference="yes",
     )
-    (group,) = sampler.generate([policy.render(sample)], Sampling(n=2, temperature=1.0, max_tokens=5, seed=0))
-    assert [completion.policy_version for completion in group] == [3, 3]
+    (group,) = sampler.generate(
+        [policy.render(sample)], Sampling(n=2, temperature=1.0, max_tokens=5, seed=0, is_for_training=True)
+    )
+    assert [completion.policy_version for completion in group] == [2, 2]
     assert sampler.take({})["mismatch/probe_mean_abs"] < 1e-5
 
 

@@ -23,7 +23,7 @@ from radrl.types import AnswerKind, Prompt, Sample
 
 LORA = Learnt(model_type="qwen2_5_vl", num_adapters=1, rank=16, adapts_outside=False, trains_base=False)
 FULL = replace(LORA, num_adapters=0, rank=0, trains_base=True)
-SAMPLING = Sampling(n=2, temperature=1.0, max_tokens=8, seed=0)
+SAMPLING = Sampling(n=2, temperature=1.0, max_tokens=8, seed=0, is_for_training=True)
 
 
 @pytest.fixture(scope="module")
@@ -218,13 +218,38 @@ def test_a_sync_that_copies_passes_and_says_how_close_it_was(policy: ModelAdapte
 def test_the_first_syncs_are_probed_and_then_every_so_many(policy: ModelAdapter, prompts: list[Prompt]) -> None:
     sampler = probed(policy, copies=True, first=2, every=4)
     probes: list[int] = []
-    for version in range(1, 10):
+    for version in range(10):
         sampler.publish(version)
         for _ in range(2):
             list(sampler.generate(prompts, SAMPLING))
             if sampler.take({}):
                 probes.append(version)
-    assert probes == [1, 2, 4, 8]
+    assert probes == [0, 1, 4, 8]
+
+
+def test_a_resumed_run_is_probed_at_once_and_logs_what_an_uninterrupted_one_does(
+    policy: ModelAdapter, prompts: list[Prompt]
+) -> None:
+    resumed = probed(policy, copies=True, first=2, every=4)
+    resumed.publish(5)
+    list(resumed.generate(prompts, SAMPLING))
+    assert resumed.take({}) == {}
+    stale = probed(policy, copies=False, first=2, every=4)
+    update(policy)
+    stale.publish(5)
+    with pytest.raises(SyncError, match="of version 5"):
+        list(stale.generate(prompts, SAMPLING))
+
+
+def test_validation_leaves_the_probe_to_the_rollouts_that_are_learnt_from(
+    policy: ModelAdapter, prompts: list[Prompt]
+) -> None:
+    sampler = probed(policy, copies=True)
+    sampler.publish(1)
+    list(sampler.generate(prompts, replace(SAMPLING, is_for_training=False)))
+    assert sampler.take({}) == {}
+    list(sampler.generate(prompts, SAMPLING))
+    assert sampler.take({}).keys() >= {"mismatch/probe_mean_abs"}
 
 
 def test_probes_can_be_left_out(policy: ModelAdapter, prompts: list[Prompt]) -> None:

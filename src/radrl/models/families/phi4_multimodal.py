@@ -66,7 +66,8 @@ class Phi4Multimodal:
     @property
     def longest_sequence(self) -> int:
         """Where LongRoPE goes over to its long-range frequencies, which keys that are cached already do not have."""
-        return self.language_model.rotary_emb.limit
+        rotary: Any = self.language_model.rotary_emb
+        return rotary.limit
 
     @property
     def takes_segments(self) -> bool:
