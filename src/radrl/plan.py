@@ -95,15 +95,11 @@ def plan_tables(plan: Plan) -> Mapping[str, Mapping[str, str]]:
             f"{', '.join(known_hardware())}"
         }
         return tables
-    rows = {
-        phase: f"{floor.seconds:.2f} s, {floor.seconds_at_half:.2f} s at half" for phase, floor in plan.floors.items()
-    }
+    rows = {phase: _times(floor.seconds, floor.seconds_at_half) for phase, floor in plan.floors.items()}
     whole = sum(floor.seconds for floor in plan.floors.values())
-    rows["step"] = f"{whole:.2f} s, {sum(floor.seconds_at_half for floor in plan.floors.values()):.2f} s at half"
+    rows["step"] = _times(whole, sum(floor.seconds_at_half for floor in plan.floors.values()))
     if plan.unshared is not None:
-        rows["update, prompts not shared"] = (
-            f"{plan.unshared.seconds:.2f} s, {plan.unshared.seconds_at_half:.2f} s at half"
-        )
+        rows["update, prompts not shared"] = _times(plan.unshared.seconds, plan.unshared.seconds_at_half)
     tables[f"floor of a step at its longest, on {plan.hardware.name} by its datasheet"] = rows
     return tables
 
@@ -121,11 +117,11 @@ def recipe_for(config: Config, shape: ModelShape) -> Recipe:
 
 
 def _memory_rows(plan: Plan) -> Mapping[str, str]:
-    rows = {name.replace("_", " "): _gib(num) for name, num in plan.memory.components().items()}
+    rows = {name.replace("_", " "): _size(num) for name, num in plan.memory.components().items()}
     for recomputes, title in ((False, "at most"), (True, "at most, activations recomputed")):
         fits = plan.fits(recomputes=recomputes)
         verdict = "" if fits is None or plan.hardware is None else _verdict(plan.hardware, fits=fits)
-        rows[title] = _gib(plan.memory.peak_bytes(recomputes=recomputes)) + verdict
+        rows[title] = _size(plan.memory.peak_bytes(recomputes=recomputes)) + verdict
     return rows
 
 
@@ -134,8 +130,14 @@ def _verdict(hardware: Datasheet, *, fits: bool) -> str:
     return f": {'fits' if fits else 'does not fit'} the {room}"
 
 
-def _gib(num_bytes: int) -> str:
-    return f"{num_bytes / 2**30:.2f} GiB"
+def _times(seconds: float, at_half: float) -> str:
+    """Two times in the unit that suits them."""
+    unit, scale = ("s", 1.0) if seconds >= 0.1 else ("ms", 1e3) if seconds >= 1e-4 else ("us", 1e6)
+    return f"{seconds * scale:.2f} {unit}, {at_half * scale:.2f} {unit} at half"
+
+
+def _size(num_bytes: int) -> str:
+    return f"{num_bytes / 2**30:.2f} GiB" if num_bytes >= 2**28 else f"{num_bytes / 2**20:.1f} MiB"
 
 
 def _placement(config: Config, *, own_sampler: bool) -> Mapping[str, str]:
