@@ -68,6 +68,9 @@ Memory and time are traded in radrl: here it keeps activations, TRL computes the
 without a sampler in the process, peaked at 35.9 GiB and took 1.8 s as here, and 11.4 GiB and 2.4 s with
 `--radrl worker.actor.activations=recompute`; the comparison itself was not run that way.
 
+The folder's tokenizer had 151,665 tokens, as many as the real model's. With fewer, radrl bans the rows of the head that
+belong to no token, in every request.
+
 radrl's timed steps carry no probe of the sampler, which by default follows every tenth sync; its first step compiles
 the decoder's layers. Both arms ran once.
 
@@ -90,7 +93,11 @@ def section(workload: Workload, entry: Mapping[str, Any]) -> str:
         f"tokens, one {workload.image_px} x {workload.image_px} noise image each, one optimizer step, KL weight "
         f"{entry['step']['beta']}. Seconds."
     )
-    machines = [f"{title}: {record.facts_line(entry[arm])}" for arm, title in ARMS.items() if arm in entry]
+    machines = [
+        f"{title}{_settings(entry[arm])}: {record.facts_line(entry[arm])}"
+        for arm, title in ARMS.items()
+        if arm in entry
+    ]
     lines = [*shares(entry), *ratios(entry)] or ["Not enough was measured to compare."]
     parts = (f"## {workload.title}", what, record.table(HEADER, rows(entry)), "\n".join(lines), "\n\n".join(machines))
     return "\n\n".join(parts) + "\n"
@@ -157,6 +164,12 @@ def ratios(entry: Mapping[str, Any]) -> list[str]:
             f"{entry['step']['kv_cache_gib']:g} GiB in both (the aim is not to be above TRL's)."
         )
     return found
+
+
+def _settings(measured: Mapping[str, Any]) -> str:
+    """Settings that were given beside the workload's."""
+    given = ", ".join(f"{key}={value}" for key, value in measured.get("overrides", {}).items())
+    return f" with `--radrl {given}`" if given else ""
 
 
 def timed(entry: Mapping[str, Any], arm: str) -> dict[str, float] | None:

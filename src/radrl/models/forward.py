@@ -32,12 +32,6 @@ class RowTensors:
     token_ids: Int[Tensor, "R N"]
     positions: Int[Tensor, "A R N"]
     """Rotary position on each axis."""
-    part: Int[Tensor, "R N"]
-    """Number of the part within its row; -1 is padding."""
-    completion: Int[Tensor, "R N"]
-    """Number of the completion within its part; -1 is the prompt."""
-    image: Int[Tensor, "R N"]
-    """Number of the image within its row; -1 is text."""
     sources: Int[Tensor, "T"]
     """For each completion token in flat order, the place (row x N + column) of the token before it."""
     prompts: tuple[Placed, ...]
@@ -57,12 +51,12 @@ def score_completions(
     """
     rows = lay_out(adapter, micro_batch)
     inputs = adapter.embed(rows.token_ids, rows.prompts)
-    if torch.is_grad_enabled() and not inputs.embeddings.requires_grad:
+    if adapter.layer_calls.is_compiled and torch.is_grad_enabled() and not inputs.embeddings.requires_grad:
         # Frozen embeddings would make the first layer another function to compile than the rest.
         inputs.embeddings.requires_grad_()
     with adapter.layer_calls.running(variant=",".join(working_adapters(adapter.model))):
         hidden = adapter.family.hidden_states(
-            inputs, positions=rows.positions, attention=attention_of(adapter, micro_batch, rows)
+            inputs, positions=rows.positions, attention=attention_of(adapter, micro_batch)
         )
     return score_tokens(
         states_at(hidden.flatten(0, 1), rows.sources),
@@ -74,14 +68,29 @@ def score_completions(
     )
 
 
-def attention_of(adapter: ModelAdapter, micro_batch: MicroBatch, rows: RowTensors) -> Attention:
-    """Who sees whom in these rows, in the form that the adapter's attention takes."""
+def attention_of(adapter: ModelAdapter, micro_batch: MicroBatch) -> Attention:
+    """Who sees whom in the rows of a micro-batch, in the form that the adapter's attention takes."""
     if adapter.attention == "varlen":
         return segments(micro_batch, device=adapter.device)
+    shape = (len(micro_batch.rows), micro_batch.width)
+    part_of, completion_of, image_of = np.full(shape, PADDING), np.full(shape, PROMPT), np.full(shape, TEXT)
+    for row, parts in enumerate(micro_batch.rows):
+        offset = 0
+        for number, part in enumerate(parts):
+            place = slice(offset, offset + part.num_tokens)
+            part_of[row, place] = number
+            completion_of[row, place] = _completion_numbers(part)
+            if adapter.family.sees_images_whole:
+                image_of[row, place] = _image_numbers(adapter, part, first=int(image_of[row].max()) + 1)
+            offset += part.num_tokens
+    images = same_image_mask(_on_adapter(image_of, adapter)) if adapter.family.sees_images_whole else None
     return DenseAttention(
-        mask=shared_prefix_mask(rows.part, rows.completion),
-        same_image=same_image_mask(rows.image) if adapter.family.sees_images_whole else None,
+        mask=shared_prefix_mask(_on_adapter(part_of, adapter), _on_adapter(completion_of, adapter)), same_image=images
     )
+
+
+def _on_adapter(numbers: np.ndarray, adapter: ModelAdapter) -> Tensor:
+    return on_device(torch.from_numpy(numbers), adapter.device)
 
 
 def states_at(hidden: Float[Tensor, "M D"], sources: Int[Tensor, "T"]) -> Float[Tensor, "T D"]:
@@ -97,20 +106,14 @@ def lay_out(adapter: ModelAdapter, micro_batch: MicroBatch) -> RowTensors:
     """Turn a plan into tensors on the adapter's device."""
     shape = (len(micro_batch.rows), micro_batch.width)
     token_ids = np.full(shape, adapter.eos_ids[0])
-    part_of = np.full(shape, PADDING)
-    completion_of = np.full(shape, PROMPT)
-    image_of = np.full(shape, TEXT)
     positions: Tensor | None = None
     prompts: list[Placed] = []
     sources: list[int] = []
     for row, parts in enumerate(micro_batch.rows):
         offset = 0
-        for number, part in enumerate(parts):
+        for part in parts:
             place = slice(offset, offset + part.num_tokens)
             token_ids[row, place] = [*part.prompt.token_ids, *(token for ids in part.completions for token in ids)]
-            part_of[row, place] = number
-            completion_of[row, place] = _completion_numbers(part)
-            image_of[row, place] = _image_numbers(adapter, part, first=int(image_of[row].max()) + 1)
             axes = _part_positions(adapter.positions(part.prompt), part)
             positions = torch.zeros(len(axes), *shape, dtype=torch.long) if positions is None else positions
             positions[:, row, place] = axes
@@ -121,9 +124,6 @@ def lay_out(adapter: ModelAdapter, micro_batch: MicroBatch) -> RowTensors:
     return RowTensors(
         token_ids=on_device(torch.from_numpy(token_ids), adapter.device),
         positions=on_device(positions, adapter.device),
-        part=on_device(torch.from_numpy(part_of), adapter.device),
-        completion=on_device(torch.from_numpy(completion_of), adapter.device),
-        image=on_device(torch.from_numpy(image_of), adapter.device),
         sources=on_device(torch.tensor(sources), adapter.device),
         prompts=tuple(prompts),
     )
