@@ -11,7 +11,16 @@ from torch import Tensor
 
 from radrl.types import Rollout, RolloutGroup
 
-PER_TOKEN = ("token_ids", "sampled_logprobs", "old_logprobs", "reference_logprobs", "values", "advantages", "returns")
+PER_TOKEN = (
+    "token_ids",
+    "sampled_logprobs",
+    "old_logprobs",
+    "reference_logprobs",
+    "values",
+    "advantages",
+    "returns",
+    "weights",
+)
 PER_SEQUENCE = ("group", "lengths", "rewards")
 
 
@@ -46,6 +55,9 @@ class Batch:
     """How much better each token's outcome was than expected."""
     returns: Float[Tensor, "T"] | None = None
     """What the critic should have said."""
+    weights: Float[Tensor, "T"] | None = None
+    """What each token counts in the loss of its optimizer step; the denominators are the whole step's, whichever part
+    of it this batch is."""
 
     def __post_init__(self) -> None:
         num_tokens = int(self.lengths.sum())
@@ -77,6 +89,7 @@ class Batch:
         values: Tensor | None = None,
         advantages: Tensor | None = None,
         returns: Tensor | None = None,
+        weights: Tensor | None = None,
     ) -> "Batch":
         """Return the batch with the annotations given; what is not given stays."""
         given = {
@@ -85,6 +98,7 @@ class Batch:
             "values": values,
             "advantages": advantages,
             "returns": returns,
+            "weights": weights,
         }
         return dataclasses.replace(self, **{name: tensor for name, tensor in given.items() if tensor is not None})
 

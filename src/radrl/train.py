@@ -21,6 +21,7 @@ from radrl.data.load import load_samples
 from radrl.data.stream import PromptStream
 from radrl.engines.actor import PolicyActor
 from radrl.engines.debug import Setting, debugged
+from radrl.engines.learner import PolicyLearner
 from radrl.engines.metered import metered, open_ledger, recipe_of
 from radrl.engines.parity_probe import ProbedSampler
 from radrl.engines.passes import set_up_passes
@@ -132,13 +133,8 @@ def compose(config: Config, pool: RewardPool) -> Composed:
         config.data.rollout_batch_size // config.worker.actor.global_batch_size
     )
     kl = KlController(config.algorithm)
-    actor = PolicyActor(
-        adapter,
-        config.worker.actor,
-        config.algorithm,
-        total_updates=curriculum.total_steps * updates_a_step,
-        kl=kl,
-    )
+    learner = PolicyLearner(adapter, config.worker.actor, total_updates=curriculum.total_steps * updates_a_step)
+    actor = PolicyActor(learner, config.worker.actor, config.algorithm, kl=kl)
     sampler = open_sampler(adapter, config)
     roles = Roles(
         actor=actor,
@@ -167,7 +163,8 @@ def run_warm_up(config: Config, *, command: Sequence[str], origins: Mapping[str,
         prompts_a_step=config.worker.actor.global_batch_size,
     )
     total_steps = budget.in_steps(len(lessons))
-    actor = PolicyActor(adapter, config.worker.actor, config.algorithm, total_updates=total_steps)
+    learner = PolicyLearner(adapter, config.worker.actor, total_updates=total_steps)
+    actor = PolicyActor(learner, config.worker.actor, config.algorithm)
     stream = Lessons(PromptStream(lessons, seed=config.trainer.seed, shuffle=config.data.shuffle))
     parts: dict[str, Persistent] = {"actor": actor, "lessons": stream}
     watching = Watching(title="sft", total_steps=total_steps, watched=WATCHED_SFT)

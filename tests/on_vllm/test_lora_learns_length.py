@@ -3,11 +3,11 @@
 from collections.abc import Callable
 
 import pytest
+from builders import policy_actor
 
 from radrl.algorithms.credit import assign_credit
 from radrl.batch import pack
 from radrl.config.schema import Config
-from radrl.engines.actor import PolicyActor
 from radrl.engines.parity_probe import ProbedSampler
 from radrl.engines.sync import AdapterSync, MergedSync
 from radrl.engines.vllm import VllmEngine
@@ -44,7 +44,7 @@ def train_for_length(
     adapter: ModelAdapter, sampler: ProbedSampler, prompts: list[Prompt], config: Config, *, steps: int
 ) -> list[float]:
     """Mean length of each step's completions."""
-    actor = PolicyActor(adapter, config.worker.actor, config.algorithm, total_updates=steps)
+    actor = policy_actor(adapter, config.worker.actor, config.algorithm, total_updates=steps)
     sampler.publish(0)
     lengths: list[float] = []
     for step in range(1, steps + 1):

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from radrl.config.learning import OptimConfig
 from radrl.engines.kahan import KahanAdamW
 from radrl.engines.masters import Masters
+from radrl.engines.parallel import OneProcess, Parallel
 from radrl.models.freezing import check_frozen
 
 
@@ -39,8 +40,17 @@ class Optimizer:
     themselves, with Kahan's compensation.
     """
 
-    def __init__(self, module: nn.Module, config: OptimConfig, *, max_grad_norm: float, total_steps: int) -> None:
+    def __init__(
+        self,
+        module: nn.Module,
+        config: OptimConfig,
+        *,
+        max_grad_norm: float,
+        total_steps: int,
+        parallel: Parallel | None = None,
+    ) -> None:
         self.module = module
+        self.parallel = parallel or OneProcess()
         self.config = config
         self.max_grad_norm = max_grad_norm
         self.total_steps = total_steps
@@ -68,6 +78,7 @@ class Optimizer:
         rate = self.config.lr * learning_rate_factor(self.num_steps, config=self.config, total_steps=self.total_steps)
         for group in self._rule.param_groups:
             group["lr"] = rate
+        self.parallel.add_up(self._stepped)
         norm = float(nn.utils.clip_grad_norm_(self._stepped, self.max_grad_norm))
         if math.isfinite(norm):
             self._wake()

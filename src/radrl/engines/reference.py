@@ -11,7 +11,7 @@ from torch import Tensor
 
 from radrl.batch import Batch
 from radrl.config.schema import Config
-from radrl.engines.actor import batch_logprobs
+from radrl.engines.learner import batch_logprobs
 from radrl.errors import ConfigError
 from radrl.models.adapter import ModelAdapter
 from radrl.models.freezing import trained_names

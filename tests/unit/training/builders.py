@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from radrl.engines.actor import PolicyActor
+from radrl.engines.learner import PolicyLearner
 from radrl.types import AnswerKind, Completion, Prompt, RewardResult, Rollout, RolloutGroup, Sample
 
 
@@ -47,3 +49,8 @@ def a_group(number: int, rewards: Sequence[float], *, lengths: Sequence[int] | N
         for index, reward in enumerate(rewards)
     ]
     return RolloutGroup(prompt=prompt, rollouts=tuple(rollouts))
+
+
+def policy_actor(adapter, config, algorithm, *, total_updates):
+    """An actor whose learner is in this process."""
+    return PolicyActor(PolicyLearner(adapter, config, total_updates=total_updates), config, algorithm)

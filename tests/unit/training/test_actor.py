@@ -2,12 +2,11 @@ import math
 
 import pytest
 import torch
-from builders import a_sample
+from builders import a_sample, policy_actor
 
 from radrl.algorithms.credit import assign_credit
 from radrl.batch import pack
 from radrl.config.learning import ActorConfig, AlgorithmConfig, OptimConfig
-from radrl.engines.actor import PolicyActor
 from radrl.engines.native import NativeSampler
 from radrl.engines.optimizer import learning_rate_factor
 from radrl.models.load import load_adapter
@@ -26,7 +25,7 @@ def tiny(tmp_path_factory):
 
 def open_actor(tiny, *, algorithm=None, **settings):
     config = ActorConfig(optim=OptimConfig(lr=1e-2), **settings)
-    return PolicyActor(load_adapter(tiny), config, algorithm or AlgorithmConfig(), total_updates=10)
+    return policy_actor(load_adapter(tiny), config, algorithm or AlgorithmConfig(), total_updates=10)
 
 
 def rollouts(adapter, *, rewards=None):
@@ -48,19 +47,19 @@ def rollouts(adapter, *, rewards=None):
 
 
 def weights(actor):
-    return {name: tensor.clone() for name, tensor in actor.adapter.model.state_dict().items()}
+    return {name: tensor.clone() for name, tensor in actor.learner.adapter.model.state_dict().items()}
 
 
 def test_trainer_and_sampler_agree_on_every_token(tiny):
     actor = open_actor(tiny)
-    batch = rollouts(actor.adapter)
+    batch = rollouts(actor.learner.adapter)
 
     assert torch.allclose(actor.logprobs(batch), batch.sampled_logprobs, atol=1e-4)
 
 
 def test_the_first_update_is_on_policy_and_moves_the_policy_towards_what_was_rewarded(tiny):
     actor = open_actor(tiny)
-    batch = rollouts(actor.adapter)
+    batch = rollouts(actor.learner.adapter)
     before = actor.logprobs(batch)
 
     metrics = actor.update(batch)
@@ -75,7 +74,7 @@ def test_the_first_update_is_on_policy_and_moves_the_policy_towards_what_was_rew
 
 def test_cutting_the_batch_into_micro_batches_changes_nothing(tiny):
     whole, cut = open_actor(tiny), open_actor(tiny, row_tokens=64, micro_batch_tokens=64)
-    batch = rollouts(whole.adapter)
+    batch = rollouts(whole.learner.adapter)
 
     first, second = whole.update(batch), cut.update(batch)
 
@@ -85,7 +84,7 @@ def test_cutting_the_batch_into_micro_batches_changes_nothing(tiny):
 
 def test_sequences_without_advantage_are_left_out_of_the_pass_but_not_of_the_denominator(tiny):
     with_silent, alone = open_actor(tiny), open_actor(tiny)
-    batch = rollouts(alone.adapter)
+    batch = rollouts(alone.learner.adapter)
     silent = batch.replace(advantages=torch.where(batch.sequence == 0, 0.0, batch.advantages))
     with_kl = open_actor(tiny, algorithm=AlgorithmConfig(kl_coef=1e-12))
     annotated = silent.replace(reference_logprobs=silent.sampled_logprobs)
@@ -100,7 +99,7 @@ def test_equal_rewards_everywhere_leave_the_weights_alone(tiny):
     actor = open_actor(tiny)
     before = weights(actor)
 
-    metrics = actor.update(rollouts(actor.adapter, rewards=1.0))
+    metrics = actor.update(rollouts(actor.learner.adapter, rewards=1.0))
 
     assert metrics["actor/grad_norm"] == 0.0
     assert all(torch.equal(tensor, before[name]) for name, tensor in weights(actor).items())
@@ -108,7 +107,7 @@ def test_equal_rewards_everywhere_leave_the_weights_alone(tiny):
 
 def test_a_step_with_a_gradient_that_is_not_finite_is_skipped_and_counted(tiny):
     actor = open_actor(tiny)
-    batch = rollouts(actor.adapter)
+    batch = rollouts(actor.learner.adapter)
     before = weights(actor)
 
     metrics = actor.update(batch.replace(advantages=batch.advantages * math.inf))
@@ -119,8 +118,8 @@ def test_a_step_with_a_gradient_that_is_not_finite_is_skipped_and_counted(tiny):
 
 def test_imitation_lowers_the_cross_entropy_of_the_reference(tiny):
     actor = open_actor(tiny)
-    prompts = [actor.adapter.render(a_sample(number)) for number in range(2)]
-    targets = [actor.adapter.reference_ids(prompt.sample) for prompt in prompts]
+    prompts = [actor.learner.adapter.render(a_sample(number)) for number in range(2)]
+    targets = [actor.learner.adapter.reference_ids(prompt.sample) for prompt in prompts]
 
     losses = [actor.fit(prompts, targets)["sft/loss"] for _ in range(6)]
 
@@ -129,7 +128,7 @@ def test_imitation_lowers_the_cross_entropy_of_the_reference(tiny):
 
 def test_a_saved_actor_goes_on_bit_by_bit_as_if_it_had_not_stopped(tiny, tmp_path):
     straight = open_actor(tiny)
-    batch = rollouts(straight.adapter)
+    batch = rollouts(straight.learner.adapter)
     straight.update(batch)
     straight.save(tmp_path)
     resumed = open_actor(tiny)
@@ -143,7 +142,7 @@ def test_a_saved_actor_goes_on_bit_by_bit_as_if_it_had_not_stopped(tiny, tmp_pat
 
 def test_what_an_actor_saves_opens_as_an_ordinary_model_folder(tiny, tmp_path):
     actor = open_actor(tiny)
-    batch = rollouts(actor.adapter)
+    batch = rollouts(actor.learner.adapter)
     actor.update(batch)
     actor.save(tmp_path)
 
@@ -171,7 +170,7 @@ def test_row_58_the_schedule_warms_up_decays_and_never_starts_at_zero(settings, 
 
 def test_row_57_the_gradient_is_clipped_to_its_norm_and_small_ones_are_left(tiny):
     loose, tight = open_actor(tiny, max_grad_norm=1e9), open_actor(tiny, max_grad_norm=1e-9)
-    batch = rollouts(loose.adapter)
+    batch = rollouts(loose.learner.adapter)
 
     assert loose.update(batch)["actor/grad_norm"] == pytest.approx(tight.update(batch)["actor/grad_norm"])
     assert weights(loose).keys() == weights(tight).keys()

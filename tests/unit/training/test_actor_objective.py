@@ -4,12 +4,11 @@ from dataclasses import replace
 
 import pytest
 import torch
-from builders import a_sample
+from builders import a_sample, policy_actor
 
 from radrl.algorithms.credit import assign_credit
 from radrl.batch import pack
 from radrl.config.learning import ActorConfig, AlgorithmConfig, OptimConfig
-from radrl.engines.actor import PolicyActor
 from radrl.engines.native import NativeSampler
 from radrl.models.load import load_adapter
 from radrl.models.tiny import build_tiny
@@ -27,7 +26,7 @@ def tiny(tmp_path_factory):
 
 def open_actor(tiny, *, algorithm=None, **settings):
     config = ActorConfig(optim=OptimConfig(lr=1e-3), **settings)
-    return PolicyActor(load_adapter(tiny), config, algorithm or AlgorithmConfig(), total_updates=10)
+    return policy_actor(load_adapter(tiny), config, algorithm or AlgorithmConfig(), total_updates=10)
 
 
 def groups_of(adapter, *, stop_of=lambda index: "eos"):
@@ -46,11 +45,11 @@ def groups_of(adapter, *, stop_of=lambda index: "eos"):
 
 
 def batch_of(actor, **settings):
-    return assign_credit(pack(groups_of(actor.adapter, **settings)), actor.algorithm)
+    return assign_credit(pack(groups_of(actor.learner.adapter, **settings)), actor.algorithm)
 
 
 def weights(actor):
-    return {name: tensor.clone() for name, tensor in actor.adapter.model.state_dict().items()}
+    return {name: tensor.clone() for name, tensor in actor.learner.adapter.model.state_dict().items()}
 
 
 @pytest.mark.parametrize("policy_loss", ["clip", "gspo", "gspo_token", "cispo", "policy_gradient"])
@@ -90,7 +89,7 @@ def test_row_41_two_epochs_of_two_mini_batches_take_four_optimizer_steps(tiny):
 
     actor.update(batch_of(actor))
 
-    assert actor.optimizer.num_steps == 4
+    assert actor.learner.optimizer.num_steps == 4
 
 
 def test_row_41_old_log_probabilities_are_those_from_before_the_first_update(tiny):

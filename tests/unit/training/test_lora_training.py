@@ -2,12 +2,11 @@
 
 import pytest
 import torch
-from builders import a_sample
+from builders import a_sample, policy_actor
 
 from radrl.algorithms.credit import assign_credit
 from radrl.batch import pack
 from radrl.config.learning import ActorConfig, AlgorithmConfig, LoraConfig, ModelConfig, OptimConfig
-from radrl.engines.actor import PolicyActor
 from radrl.engines.native import NativeSampler
 from radrl.models.freezing import prepare_training
 from radrl.models.load import load_adapter, save_adapter
@@ -29,7 +28,7 @@ def tiny(tmp_path_factory):
 def taught(tiny, tmp_path_factory):
     """Writes some beginning of the reference, of two to nine tokens, and ends."""
     adapter = load_adapter(tiny, device="cpu")
-    actor = PolicyActor(adapter, ActorConfig(optim=OptimConfig(lr=4e-3)), AlgorithmConfig(), total_updates=30)
+    actor = policy_actor(adapter, ActorConfig(optim=OptimConfig(lr=4e-3)), AlgorithmConfig(), total_updates=30)
     prompts = [adapter.render(a_sample())] * 8
     whole = adapter.reference_ids(a_sample())
     for _ in range(30):
@@ -44,7 +43,7 @@ def open_actor(tiny, *, lr=1e-2):
     adapter = load_adapter(tiny, device="cpu")
     prepare_training(adapter, settings, seed=1)
     config = ActorConfig(model=settings, optim=OptimConfig(lr=lr), global_batch_size=4)
-    return PolicyActor(adapter, config, AlgorithmConfig(), total_updates=40)
+    return policy_actor(adapter, config, AlgorithmConfig(), total_updates=40)
 
 
 def sampled(adapter, *, seed):
@@ -83,23 +82,27 @@ def batch_of(groups):
 
 def test_a_reward_for_length_lengthens_what_a_lora_policy_writes(taught):
     actor = open_actor(taught)
-    base = {name: each.clone() for name, each in actor.adapter.model.named_parameters() if not each.requires_grad}
-    before = mean_length(sampled(actor.adapter, seed=1000))
+    base = {
+        name: each.clone() for name, each in actor.learner.adapter.model.named_parameters() if not each.requires_grad
+    }
+    before = mean_length(sampled(actor.learner.adapter, seed=1000))
 
     for step in range(12):
-        actor.update(batch_of(sampled(actor.adapter, seed=step)))
+        actor.update(batch_of(sampled(actor.learner.adapter, seed=step)))
 
-    after = mean_length(sampled(actor.adapter, seed=1000))
+    after = mean_length(sampled(actor.learner.adapter, seed=1000))
     assert before < 0.5 * LIMIT
     assert after > 1.5 * before
-    with switched_off(actor.adapter.model, "default"):
-        assert mean_length(sampled(actor.adapter, seed=1000)) == before
-    assert all(torch.equal(each, base[name]) for name, each in actor.adapter.model.named_parameters() if name in base)
+    with switched_off(actor.learner.adapter.model, "default"):
+        assert mean_length(sampled(actor.learner.adapter, seed=1000)) == before
+    assert all(
+        torch.equal(each, base[name]) for name, each in actor.learner.adapter.model.named_parameters() if name in base
+    )
 
 
 def test_a_lora_run_goes_on_to_the_bit_and_its_checkpoint_is_small(tiny, tmp_path):
     straight = open_actor(tiny)
-    batch = batch_of(sampled(straight.adapter, seed=0))
+    batch = batch_of(sampled(straight.learner.adapter, seed=0))
     straight.update(batch)
     straight.save(tmp_path)
     resumed = open_actor(tiny)
@@ -109,7 +112,7 @@ def test_a_lora_run_goes_on_to_the_bit_and_its_checkpoint_is_small(tiny, tmp_pat
 
     assert first == second
     assert torch.equal(straight.logprobs(batch), resumed.logprobs(batch))
-    learning = sum(each.numel() for each in straight.adapter.model.parameters() if each.requires_grad)
+    learning = sum(each.numel() for each in straight.learner.adapter.model.parameters() if each.requires_grad)
     written = sum(file.stat().st_size for file in (tmp_path / "state").glob("*.distcp"))
     # Weights and two moments, four bytes each, and what describes them.
     assert 12 * learning < written < 12 * learning + 200_000
@@ -117,11 +120,11 @@ def test_a_lora_run_goes_on_to_the_bit_and_its_checkpoint_is_small(tiny, tmp_pat
 
 def test_what_a_lora_run_saves_opens_and_samples_the_same(tiny, tmp_path):
     actor = open_actor(tiny)
-    actor.update(batch_of(sampled(actor.adapter, seed=0)))
+    actor.update(batch_of(sampled(actor.learner.adapter, seed=0)))
     actor.save(tmp_path)
     opened = load_adapter(tmp_path / "huggingface", device="cpu")
 
-    written, again = sampled(actor.adapter, seed=5), sampled(opened, seed=5)
+    written, again = sampled(actor.learner.adapter, seed=5), sampled(opened, seed=5)
 
     def ids(groups):
         return [rollout.completion.token_ids for group in groups for rollout in group.rollouts]
@@ -135,14 +138,14 @@ def test_a_run_with_a_frozen_part_goes_on_to_the_bit(tiny, tmp_path):
         adapter = load_adapter(tiny, device="cpu")
         prepare_training(adapter, settings, seed=1)
         config = ActorConfig(model=settings, optim=OptimConfig(lr=1e-2), global_batch_size=4)
-        return PolicyActor(adapter, config, AlgorithmConfig(), total_updates=40)
+        return policy_actor(adapter, config, AlgorithmConfig(), total_updates=40)
 
     straight, resumed = open_frozen(), open_frozen()
-    batch = batch_of(sampled(straight.adapter, seed=0))
+    batch = batch_of(sampled(straight.learner.adapter, seed=0))
     straight.update(batch)
     straight.save(tmp_path)
     resumed.load(tmp_path)
 
     assert straight.update(batch) == resumed.update(batch)
-    present = dict(resumed.adapter.model.named_parameters())
-    assert all(torch.equal(each, present[name]) for name, each in straight.adapter.model.named_parameters())
+    present = dict(resumed.learner.adapter.model.named_parameters())
+    assert all(torch.equal(each, present[name]) for name, each in straight.learner.adapter.model.named_parameters())

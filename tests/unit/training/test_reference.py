@@ -4,14 +4,13 @@ import logging
 
 import pytest
 import torch
-from builders import a_sample
+from builders import a_sample, policy_actor
 
 from radrl.algorithms.credit import assign_credit
 from radrl.batch import pack
 from radrl.config.load import load_config
 from radrl.config.schema import Config
 from radrl.engines import reference as reference_module
-from radrl.engines.actor import PolicyActor
 from radrl.engines.native import NativeSampler
 from radrl.engines.reference import open_reference
 from radrl.errors import ConfigError
@@ -38,7 +37,7 @@ def config_of(*args):
 def open_actor(tiny, config):
     adapter = load_adapter(tiny, device="cpu")
     prepare_training(adapter, config.worker.actor.model, seed=0)
-    return PolicyActor(adapter, config.worker.actor, config.algorithm, total_updates=10)
+    return policy_actor(adapter, config.worker.actor, config.algorithm, total_updates=10)
 
 
 def rollouts(adapter):
@@ -60,7 +59,7 @@ def rollouts(adapter):
 
 def test_row_38_no_reference_is_held_without_a_kl_term(tiny):
     config = load_config(Config, ["algorithm.kl_coef=0"]).config
-    assert open_reference(open_actor(tiny, config).adapter, config) is None
+    assert open_reference(open_actor(tiny, config).learner.adapter, config) is None
 
 
 @pytest.mark.parametrize(
@@ -77,10 +76,10 @@ def test_row_38_no_reference_is_held_without_a_kl_term(tiny):
 def test_row_46_the_reference_is_the_start_whatever_form_it_takes(tiny, args, reason, caplog):
     config = config_of(*args)
     actor = open_actor(tiny, config)
-    batch = rollouts(actor.adapter)
+    batch = rollouts(actor.learner.adapter)
     start = actor.logprobs(batch)
     with caplog.at_level(logging.INFO):
-        reference = open_reference(actor.adapter, config)
+        reference = open_reference(actor.learner.adapter, config)
     assert reason in caplog.text
     assert torch.equal(reference.logprobs(batch), start)
 
@@ -99,8 +98,8 @@ def test_row_46_the_reference_is_the_start_whatever_form_it_takes(tiny, args, re
 def test_row_46_the_policy_is_back_after_a_reference_pass_that_failed(tiny, args, monkeypatch):
     config = config_of(*args)
     actor = open_actor(tiny, config)
-    batch = rollouts(actor.adapter)
-    reference = open_reference(actor.adapter, config)
+    batch = rollouts(actor.learner.adapter)
+    reference = open_reference(actor.learner.adapter, config)
     actor.update(batch.replace(reference_logprobs=reference.logprobs(batch)))
     now = actor.logprobs(batch)
 
@@ -116,13 +115,13 @@ def test_row_46_the_policy_is_back_after_a_reference_pass_that_failed(tiny, args
 
 def test_an_adapter_that_was_trained_before_is_its_own_reference(tiny, tmp_path):
     first = open_actor(tiny, config_of(LORA))
-    batch = rollouts(first.adapter)
+    batch = rollouts(first.learner.adapter)
     first.update(batch.replace(reference_logprobs=first.logprobs(batch)))
     first.save(tmp_path)
     config = config_of(f"worker.actor.model.lora.path={tmp_path / 'huggingface'}")
     second = open_actor(tiny, config)
 
-    reference = open_reference(second.adapter, config)
+    reference = open_reference(second.learner.adapter, config)
     second.update(batch.replace(reference_logprobs=reference.logprobs(batch)))
 
     assert torch.equal(reference.logprobs(batch), first.logprobs(batch))
@@ -133,4 +132,4 @@ def test_an_adapter_is_not_switched_off_where_that_would_not_be_the_start(tiny):
     config = config_of("worker.ref.mode=adapter_off")
     actor = open_actor(tiny, config)
     with pytest.raises(ConfigError, match=r"worker\.ref\.mode is adapter_off, but no adapter learns.*mode=copy"):
-        open_reference(actor.adapter, config)
+        open_reference(actor.learner.adapter, config)
