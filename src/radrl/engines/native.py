@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from transformers import DynamicCache
 
+from radrl.engines.parallel import OneProcess, Parallel
 from radrl.engines.written import Written, completions_of
 from radrl.models.adapter import ModelAdapter, Placed
 from radrl.models.attention import TEXT, DenseAttention, same_image_mask
@@ -28,9 +29,10 @@ COMPACT_BELOW = 0.75
 class NativeSampler:
     """Writes completions with the adapter's own weights, so that publishing them costs nothing."""
 
-    def __init__(self, adapter: ModelAdapter, *, max_sequences: int) -> None:
+    def __init__(self, adapter: ModelAdapter, *, max_sequences: int, parallel: Parallel | None = None) -> None:
         """At most `max_sequences` completions are decoded together, but never less than one prompt's group."""
         self._adapter = adapter
+        self._parallel = parallel or OneProcess()
         self._max_sequences = max_sequences
         self._version = 0
 
@@ -38,22 +40,29 @@ class NativeSampler:
         """Yield the group of each prompt, in order.
 
         Which uniform number decides a token follows from the seed, the prompt's position in the call, the completion's
-        index and the token's place, and from nothing else that is decoded at the same time.
+        index and the token's place, and from nothing else that is decoded at the same time. Where weights are sharded
+        they are whole until the last group has been asked for, and each rank decodes as many tokens as it likes.
         """
+        with self._parallel.whole():
+            yield from self._generate(prompts, sampling)
+
+    def publish(self, version: int) -> None:
+        """Take note of the version; the weights are shared."""
+        self._version = version
+
+    def _generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> Iterator[tuple[Completion, ...]]:
         prompts_at_once = max(1, self._max_sequences // sampling.n)
         for start in range(0, len(prompts), prompts_at_once):
             chunk = prompts[start : start + prompts_at_once]
-            draws = np.concatenate([_draws(sampling, position=start + number) for number in range(len(chunk))])
+            draws = np.concatenate(
+                [_draws(sampling, position=sampling.first + start + number) for number in range(len(chunk))]
+            )
             written = decode(self._adapter, chunk, sampling, draws=torch.from_numpy(draws))
             for number, prompt in enumerate(chunk):
                 group = written[number * sampling.n : (number + 1) * sampling.n]
                 yield completions_of(
                     self._adapter, prompt, group, version=self._version, temperature=sampling.temperature
                 )
-
-    def publish(self, version: int) -> None:
-        """Take note of the version; the weights are shared."""
-        self._version = version
 
 
 @torch.no_grad()

@@ -1,7 +1,7 @@
-"""AdamW with clipping, a schedule that never starts at rate 0, and steps skipped when a gradient is not finite."""
+"""Optimizer steps: clipping, a schedule that never starts at rate 0, and no step where a gradient is not finite."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -12,6 +12,10 @@ from radrl.engines.kahan import KahanAdamW
 from radrl.engines.masters import Masters
 from radrl.engines.parallel import OneProcess, Parallel
 from radrl.models.freezing import check_frozen
+from radrl.models.shards import is_shard, whole
+
+MASTER = "master"
+"""What `Optimizer.tensors` calls the float32 copy of a weight."""
 
 
 def learning_rate_factor(step: int, *, config: OptimConfig, total_steps: int) -> float:
@@ -36,8 +40,8 @@ class Optimizer:
     """Takes steps on the parameters of a module that learn when it is made.
 
     Matrices decay, vectors (norms, biases) do not. LoRA's factors are matrices: their decay draws the policy back to
-    its base. `adamw` steps in float32, on copies of what is held in a narrower type; `adamw_bf16` on the weights
-    themselves, with Kahan's compensation.
+    its base. `adamw` and `sgd` step in float32, on copies of what is held in a narrower type; `adamw_bf16` on the
+    weights themselves, with Kahan's compensation. A step is element by element, so each rank takes it on its shards.
     """
 
     def __init__(
@@ -48,8 +52,11 @@ class Optimizer:
         max_grad_norm: float,
         total_steps: int,
         parallel: Parallel | None = None,
+        role: str = "actor",
     ) -> None:
+        """`role` is the first part of the names of its metrics."""
         self.module = module
+        self.role = role
         self.parallel = parallel or OneProcess()
         self.config = config
         self.max_grad_norm = max_grad_norm
@@ -59,18 +66,16 @@ class Optimizer:
         self.num_skipped = 0
         """Steps whose gradient was not finite."""
         self._trained = {name: each for name, each in module.named_parameters() if each.requires_grad}
-        self._masters = Masters(list(self._trained.values())) if config.strategy == "adamw" else None
+        self._masters = Masters(list(self._trained.values())) if config.strategy != "adamw_bf16" else None
         self._stepped = self._masters.weights if self._masters else list(self._trained.values())
         self._rule = self._make_rule()
         # State exists from the start, so that a checkpoint holds the same tensors whichever weights had a gradient.
         for weight in self._stepped:
-            self._rule.state[weight] = (
-                _adamw_state(weight) if config.strategy == "adamw" else KahanAdamW.empty_state(weight)
-            )
+            self._rule.state[weight] = _EMPTY_STATES[config.strategy](weight)
         self._rest()
 
     def step(self) -> Mapping[str, float]:
-        """Apply the gradients that have been accumulated, then clear them. Returns `actor/` metrics.
+        """Apply the gradients that have been accumulated, then clear them. Returns metrics.
 
         Raises ConfigError when the passes before it changed which weights learn.
         """
@@ -79,7 +84,7 @@ class Optimizer:
         for group in self._rule.param_groups:
             group["lr"] = rate
         self.parallel.add_up(self._stepped)
-        norm = float(nn.utils.clip_grad_norm_(self._stepped, self.max_grad_norm))
+        norm = clip_gradients(self._stepped, most=self.max_grad_norm)
         if math.isfinite(norm):
             self._wake()
             self._rule.step()
@@ -90,13 +95,17 @@ class Optimizer:
             self.num_skipped += 1
         self._rule.zero_grad(set_to_none=True)
         self.num_steps += 1
-        return {"actor/grad_norm": norm, "actor/lr": rate, "actor/skipped_steps": float(self.num_skipped)}
+        return {
+            f"{self.role}/grad_norm": norm,
+            f"{self.role}/lr": rate,
+            f"{self.role}/skipped_steps": float(self.num_skipped),
+        }
 
     def tensors(self) -> dict[str, dict[str, Tensor]]:
         """The live state of every weight that learns, by its name: moments, and a copy or compensation."""
         held: dict[str, dict[str, Tensor]] = {}
         for (name, weight), stepped in zip(self._trained.items(), self._stepped, strict=True):
-            copy = {} if stepped is weight else {"master": stepped.detach()}
+            copy = {} if stepped is weight else {MASTER: stepped.detach()}
             held[name] = {**self._rule.state[stepped], **copy}
         return held
 
@@ -105,15 +114,20 @@ class Optimizer:
         return {"num_steps": self.num_steps, "num_skipped": self.num_skipped}
 
     def load_state_dict(self, state: Mapping[str, int]) -> None:
-        """Take over what `state_dict` gave."""
+        """Take over what `state_dict` gave, after the tensors, whose copies are rounded into the model."""
         self.num_steps = state["num_steps"]
         self.num_skipped = state["num_skipped"]
+        if self._masters:
+            self._masters.publish()
 
     def _make_rule(self) -> torch.optim.Optimizer:
-        groups: list[dict[str, Any]] = [
-            {"params": [each for each in self._stepped if each.ndim >= 2], "weight_decay": self.config.weight_decay},
-            {"params": [each for each in self._stepped if each.ndim < 2], "weight_decay": 0.0},
-        ]
+        if self.config.strategy == "sgd":
+            return torch.optim.SGD(self._stepped, lr=self.config.lr)
+        groups: list[dict[str, Any]] = []
+        for weights in by_kind(self._stepped):
+            matrices, vectors = [w for w in weights if w.ndim >= 2], [w for w in weights if w.ndim < 2]
+            groups.append({"params": matrices, "weight_decay": self.config.weight_decay})
+            groups.append({"params": vectors, "weight_decay": 0.0})
         if self.config.strategy == "adamw_bf16":
             return KahanAdamW(groups, lr=self.config.lr, betas=self.config.betas)
         return torch.optim.AdamW(groups, lr=self.config.lr, betas=self.config.betas, fused=True)
@@ -133,6 +147,23 @@ class Optimizer:
             state.update({key: tensor.to(device) for key, tensor in state.items() if tensor.ndim > 0})
 
 
+def by_kind(weights: Sequence[nn.Parameter]) -> list[list[nn.Parameter]]:
+    """Shards and whole weights apart, for torch computes with both at once in no call."""
+    kinds = [[w for w in weights if is_shard(w)], [w for w in weights if not is_shard(w)]]
+    return [kind for kind in kinds if kind]
+
+
+@torch.no_grad()
+def clip_gradients(weights: Sequence[nn.Parameter], *, most: float) -> float:
+    """Scale gradients down to a norm of `most`, shards by the norm over all ranks. Returns the norm before."""
+    kinds = by_kind(weights)
+    norms = [nn.utils.get_total_norm([w.grad for w in kind if w.grad is not None]) for kind in kinds]
+    norm = math.hypot(*(float(whole(each)) for each in norms))
+    for kind in kinds:
+        nn.utils.clip_grads_with_norm_(kind, most, torch.tensor(norm, device=kind[0].device))
+    return norm
+
+
 def _adamw_state(weight: Tensor) -> dict[str, Tensor]:
     """State of torch's fused AdamW before the first step."""
     return {
@@ -140,3 +171,15 @@ def _adamw_state(weight: Tensor) -> dict[str, Tensor]:
         "exp_avg": torch.zeros_like(weight),
         "exp_avg_sq": torch.zeros_like(weight),
     }
+
+
+def _no_state(weight: Tensor) -> dict[str, Tensor]:  # noqa: ARG001
+    """State of plain gradient descent."""
+    return {}
+
+
+_EMPTY_STATES: Mapping[str, Callable[[Tensor], dict[str, Tensor]]] = {
+    "adamw": _adamw_state,
+    "adamw_bf16": KahanAdamW.empty_state,
+    "sgd": _no_state,
+}

@@ -1,8 +1,11 @@
 """How the processes that train one policy work together, as far as its passes and steps have to know."""
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol, TypeVar, runtime_checkable
 
+import torch
 from torch import nn
 
 T = TypeVar("T")
@@ -26,7 +29,7 @@ class Parallel(Protocol):
         ...
 
     def num_passes(self, own: int) -> int:
-        """How many passes with gradient this rank makes in a step for which it has `own` of its own.
+        """How many passes this rank makes in a step for which it has `own` of its own. Ask before the first.
 
         More than `own` where ranks exchange weights within a pass, and would wait for one that makes fewer.
         """
@@ -40,11 +43,26 @@ class Parallel(Protocol):
         """What every rank gives, in the order of the ranks."""
         ...
 
+    def whole(self) -> AbstractContextManager[None]:
+        """Keep all weights whole while the block runs: the model can be called by any rank, in any way, by itself.
+
+        All ranks enter together, and nobody steps or reads the `state_dict` before they have left.
+        """
+        ...
+
+    def resting(self) -> AbstractContextManager[None]:
+        """Let the weights wait on the CPU while the block runs, where the configuration asks for that."""
+        ...
+
 
 class OneProcess:
     """The only rank."""
 
     is_writer = True
+
+    def __init__(self, *, rests: nn.Module | None = None) -> None:
+        """`rests` is what waits on the CPU when it may; without it the weights stay."""
+        self._rests = rests
 
     def call(self, function: Callable[[], T]) -> T:
         """Make the pass."""
@@ -60,3 +78,29 @@ class OneProcess:
     def gather(self, value: T) -> list[T]:
         """Its own value."""
         return [value]
+
+    def whole(self) -> AbstractContextManager[None]:
+        """They always are."""
+        return contextlib.nullcontext()
+
+    def resting(self) -> AbstractContextManager[None]:
+        """Move what rests."""
+        return on_cpu(self._rests)
+
+
+@contextlib.contextmanager
+def on_cpu(module: nn.Module | None) -> Iterator[None]:
+    """Let the weights and buffers of a module wait on the CPU while the block runs; without one nothing moves.
+
+    They are the same parameters before and after, so that optimizers and references keep them.
+    """
+    device = None if module is None else next(module.parameters()).device
+    if module is None or device is None or device.type == "cpu":
+        yield
+        return
+    module.to("cpu")
+    torch.cuda.empty_cache()
+    try:
+        yield
+    finally:
+        module.to(device)

@@ -2,7 +2,7 @@
 
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 
 import torch
@@ -12,15 +12,19 @@ from torch import Tensor
 from radrl.batch import Batch
 from radrl.config.schema import Config
 from radrl.engines.learner import batch_logprobs
+from radrl.engines.parallel import Parallel
 from radrl.errors import ConfigError
 from radrl.models.adapter import ModelAdapter
 from radrl.models.freezing import trained_names
 from radrl.models.lora import active_adapters, is_adapter_weight, switched_off
+from radrl.models.shards import is_shard, own_part
 
 log = logging.getLogger(__name__)
 
 
-def open_reference(adapter: ModelAdapter, config: Config) -> "StartingPolicy | None":
+def open_reference(
+    adapter: ModelAdapter, config: Config, *, parallel: Parallel | None = None
+) -> "StartingPolicy | None":
     """Hold on to the policy as it is now, in the cheapest way that is exact; None where no KL term asks for it.
 
     Raises ConfigError when the adapter is to be switched off, but the policy would then be another than the first.
@@ -37,23 +41,32 @@ def open_reference(adapter: ModelAdapter, config: Config) -> "StartingPolicy | N
         )
     if hindrance or wanted == "copy":
         log.info("reference by a copy of what learns: %s", hindrance or "worker.ref.mode is copy")
-        return StartingPolicy(adapter, config, SwappedWeights(adapter.model, offload=config.worker.ref.offload))
+        start = SwappedWeights(adapter.model, offload=config.worker.ref.offload)
+        return StartingPolicy(adapter, config, start, parallel=parallel)
     log.info("reference by switching the adapter %s off: it is new, and nothing else learns", model.lora.name)
-    return StartingPolicy(adapter, config, SwitchedAdapter(adapter.model, model.lora.name))
+    return StartingPolicy(adapter, config, SwitchedAdapter(adapter.model, model.lora.name), parallel=parallel)
 
 
 class StartingPolicy:
     """Scores completions under the weights that an adapter had when this was made."""
 
-    def __init__(self, adapter: ModelAdapter, config: Config, start: "SwitchedAdapter | SwappedWeights") -> None:
+    def __init__(
+        self,
+        adapter: ModelAdapter,
+        config: Config,
+        start: "SwitchedAdapter | SwappedWeights",
+        *,
+        parallel: Parallel | None = None,
+    ) -> None:
         self._adapter = adapter
+        self._parallel = parallel
         self._config = config.worker.actor
         self._start = start
 
     def logprobs(self, batch: Batch) -> Float[Tensor, "T"]:
         """Log-probability of every completion token, in nats at the batch's temperature."""
         with self._start.restored():
-            return batch_logprobs(self._adapter, batch, self._config)
+            return batch_logprobs(self._adapter, batch, self._config, parallel=self._parallel)
 
 
 class SwitchedAdapter:
@@ -72,25 +85,31 @@ class SwappedWeights:
     """The start is a copy of the weights that learn: all that can ever differ from it.
 
     The copy is put in the weights' place rather than beside the model, so it is as large as what learns, and compiled
-    layers and cached features serve both.
+    layers and cached features serve both. Of shards the numbers are exchanged: what gathers them goes by their memory.
     """
 
     def __init__(self, model: torch.nn.Module, *, offload: bool) -> None:
         trained = trained_names(model)
         self._weights = [parameter for name, parameter in model.named_parameters() if name in trained]
-        self._start = [_kept(parameter.detach(), on_cpu=offload) for parameter in self._weights]
+        self._start = [_kept(own_part(parameter.detach()), on_cpu=offload) for parameter in self._weights]
 
     @contextlib.contextmanager
     def restored(self) -> Iterator[None]:
         """Compute as at the start while the block runs."""
-        present = [parameter.data for parameter in self._weights]
+        present = [own_part(each.detach()).clone() if is_shard(each) else each.data for each in self._weights]
         try:
-            for parameter, start in zip(self._weights, self._start, strict=True):
-                parameter.data = start.to(parameter.device, non_blocking=True)
+            self._put(self._start)
             yield
         finally:
-            for parameter, data in zip(self._weights, present, strict=True):
-                parameter.data = data
+            self._put(present)
+
+    @torch.no_grad()
+    def _put(self, values: Sequence[Tensor]) -> None:
+        for parameter, value in zip(self._weights, values, strict=True):
+            if is_shard(parameter):
+                own_part(parameter).copy_(value, non_blocking=True)
+            else:
+                parameter.data = value.to(parameter.device, non_blocking=True)
 
 
 def _hindrance(adapter: ModelAdapter, *, is_new: bool, name: str) -> str | None:

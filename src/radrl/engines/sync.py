@@ -1,17 +1,20 @@
 """How the sampler comes by what the actor has learnt: shared weights, an adapter's files, or tensor by tensor."""
 
+import collections
 import logging
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
+import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from radrl.errors import ConfigError
+from radrl.engines.transport import ReceivingEnd, SendingEnd
+from radrl.errors import ConfigError, SyncError
 from radrl.models.checkpoint_names import checkpoint_names
 from radrl.models.lora import active_adapters, is_adapter_weight, lora_layers, merged_tensors, save_lora
 
@@ -51,9 +54,7 @@ class SyncChoice:
     reason: str
 
 
-def choose_sync(
-    engine: Literal["native", "vllm"], setting: Literal["auto", "adapter", "merged"], learnt: Learnt
-) -> SyncChoice:
+def choose_sync(engine: str, setting: Literal["auto", "adapter", "merged"], learnt: Learnt) -> SyncChoice:
     """Choose the cheapest way that delivers everything that learns.
 
     Raises ConfigError where the engine cannot serve the model, or `setting` asks for a way that would lose something.
@@ -158,14 +159,17 @@ class MergedSync:
     """Hands over every weight under its checkpoint name, adapters merged in one tensor at a time.
 
     Tensors come in the model's order, so that those which an engine fuses into one (query, key and value; gate and up)
-    follow each other. The model itself is not changed. A tied head is left out, as it is in the checkpoint.
+    follow each other. The model itself is not changed. A tied head is left out, as it is in the checkpoint. Where ranks
+    hold shards of the weights all of them have to push, and each has one whole weight at a time.
     """
 
     name = "merged tensors"
 
-    def __init__(self, model: PreTrainedModel, engine: Receiver) -> None:
+    def __init__(self, model: PreTrainedModel, engine: Receiver, *, dtype: torch.dtype | None = None) -> None:
+        """Numbers are handed over as `dtype`, if given, and else in the type that they are held in."""
         self._model = model
         self._engine = engine
+        self._dtype = dtype
         self._names = checkpoint_names(model).in_checkpoint
 
     def push(self) -> None:
@@ -174,6 +178,78 @@ class MergedSync:
 
     def tensors(self) -> Iterator[tuple[str, Tensor]]:
         """Checkpoint name and value of every weight."""
-        for name, tensor in merged_tensors(self._model):
-            if name in self._names:
-                yield self._names[name], tensor
+        yield from checkpoint_tensors(self._model, self._names, dtype=self._dtype)
+
+
+class StreamSync:
+    """Sends every weight to engines in other processes, which take them by `StreamedWeights` at the same time.
+
+    Names, order and merging are those of `MergedSync`. Where ranks hold shards of the weights all of them have to push,
+    and the one with a sending end sends.
+    """
+
+    name = "streamed tensors"
+
+    def __init__(self, model: PreTrainedModel, end: SendingEnd | None, *, dtype: torch.dtype | None = None) -> None:
+        """`end` is None on a rank that only puts its shards to the others'."""
+        self._model = model
+        self._end = end
+        self._dtype = dtype
+        self._names = checkpoint_names(model).in_checkpoint
+        self.version = 0
+        """Of the weights that were sent last."""
+
+    def push(self) -> None:
+        """Send the weights under the next version."""
+        self.publish(self.version + 1)
+
+    def publish(self, version: int) -> None:
+        """Send the weights under this version; when this returns, the engines sample from them."""
+        tensors = checkpoint_tensors(self._model, self._names, dtype=self._dtype)
+        if self._end is None:
+            collections.deque(tensors, maxlen=0)
+        else:
+            self._end.send(tensors, version=version)
+        self.version = version
+
+
+class StreamedWeights:
+    """Takes what `StreamSync` sends, and puts it into the engine of this process."""
+
+    name = "streamed tensors"
+
+    def __init__(
+        self, end: ReceivingEnd, load: Callable[[Iterable[tuple[str, Tensor]]], None], *, expected: frozenset[str]
+    ) -> None:
+        """`load` is an engine's `load_weights`, and `expected` are the names that the model's checkpoint has."""
+        self._end = end
+        self._load = load
+        self._expected = expected
+        self.version = 0
+        """Of the weights that came last."""
+
+    def push(self) -> None:
+        """Wait for the weights and load them. Raises SyncError where they are not the whole model's."""
+        self.version = self._end.receive(self._load, expected=self._expected)
+
+
+def checkpoint_tensors(
+    model: PreTrainedModel, names: Mapping[str, str], *, dtype: torch.dtype | None = None
+) -> Iterator[tuple[str, Tensor]]:
+    """Checkpoint name and value of every weight that `names` has, adapters merged in, one at a time."""
+    for name, tensor in merged_tensors(model):
+        if name in names:
+            yield names[name], tensor.to(dtype or tensor.dtype)
+
+
+@torch.no_grad()
+def load_by_name(model: PreTrainedModel, tensors: Iterable[tuple[str, Tensor]]) -> None:
+    """Copy weights with the names of the checkpoint into a model of this process, as an engine would take them.
+
+    Raises SyncError for a name that the model has not.
+    """
+    names, held = checkpoint_names(model).in_model, model.state_dict()
+    for name, tensor in tensors:
+        if name not in names:
+            raise SyncError(f"the weight {name} was sent, which this model does not have. Give both the same folder.")
+        held[names[name]].copy_(tensor)

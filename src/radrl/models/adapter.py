@@ -14,6 +14,7 @@ from radrl.errors import DataError
 from radrl.models.families.family import Family, Inputs
 from radrl.models.images import ImageSize, ImageStore, TensorCache
 from radrl.models.layers import LayerCalls
+from radrl.models.row_slices import SequenceParallel
 from radrl.models.token_text import TokenTexts
 from radrl.models.transfer import on_device
 from radrl.types import IMAGE_MARK, ImageRef, Prompt, Sample
@@ -43,31 +44,33 @@ class ModelAdapter:
         family: Family,
         freeze_vision_tower: bool,
         cache_bytes: int,
+        device: torch.device,
+        dtype: torch.dtype,
         attention: Literal["dense", "varlen"] = "dense",
     ) -> None:
         """Pixels of images, and their features when the tower is frozen, may each take `cache_bytes`.
 
+        Passes are made on `device` and computed in `dtype`, wherever and however the weights are held between them.
         `attention` says how packed rows attend in training: by a mask, or over segments of one long row.
         """
         self.model = model.eval()
+        self.device = device
+        self.dtype = dtype
         self.processor = processor
         self.tokenizer = tokenizer_of(processor)
         self.family = family
         self.attention: Literal["dense", "varlen"] = attention
         self.eos_ids = _eos_ids(model, self.tokenizer, in_parts=family.vision_tower is not None)
         self.banned_ids = _banned_ids(self.tokenizer, eos_ids=self.eos_ids, vocab_size=len(family.head_weight))
-        self.banned: Int[Tensor, "B"] = torch.tensor(self.banned_ids, device=model.device)
+        self.banned: Int[Tensor, "B"] = torch.tensor(self.banned_ids, device=device)
         self.token_texts = TokenTexts(self.tokenizer, silent_ids=self.tokenizer.all_special_ids)
         self.images = ImageStore(target_size=family.target_size, resample=family.resample, max_bytes=cache_bytes)
         self.layer_calls = LayerCalls(layers=tuple(family.layers))
+        self.sequence: SequenceParallel | None = None
+        """Ranks that share the rows of training passes; None where this one has them to itself."""
         self._features = TensorCache(max_bytes=cache_bytes)
         if freeze_vision_tower and family.vision_tower is not None:
             family.vision_tower.requires_grad_(False)
-
-    @property
-    def device(self) -> torch.device:
-        """Where the weights are."""
-        return self.model.device
 
     def render(self, sample: Sample) -> Prompt:
         """Put the question in the chat template and expand each image to its tokens.
@@ -165,6 +168,12 @@ class ModelAdapter:
             found |= {ref.sha256: features for ref, features in zip(missing, encoded, strict=True)}
             self._remember(found, missing)
         return [found[ref.sha256] for ref in refs]
+
+    def share_images(self, lender: "ModelAdapter", *, with_features: bool) -> None:
+        """Read pixels from another adapter of the same image processor, and features where its tower is this one's."""
+        self.images = lender.images
+        if with_features:
+            self._features = lender._features
 
     def _tower_learns(self) -> bool:
         """Whether the features of an image will change; under LoRA on the language model they do not."""

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Int, Int32
 from torch import Tensor
 
 from radrl.models.packing import MicroBatch, Part
+from radrl.models.row_slices import RowSlice
 from radrl.models.transfer import on_device
 
 PROMPT = -1
@@ -27,6 +28,8 @@ class DenseAttention:
     """Which place (rows) sees which (columns), each token what stands before it."""
     same_image: Bool[Tensor, "R 1 N K"] | None = None
     """Pairs of places within one image, for models whose image tokens see each other both ways (Gemma 3)."""
+    own: RowSlice | None = None
+    """Columns that this rank holds of rows that several ranks share; None where it has them whole."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +53,8 @@ class SegmentAttention:
     """Queries of the longest segment."""
     longest_key: int
     """Keys of the longest segment."""
+    own: RowSlice | None = None
+    """Columns that this rank holds of rows that several ranks share; None where it has them whole."""
 
 
 Attention = DenseAttention | SegmentAttention

@@ -1,10 +1,10 @@
 """The policy's forward pass in training: prompts once a group, images once a micro-batch, the head on completions."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from radrl.models.adapter import ModelAdapter, Placed
@@ -21,7 +21,9 @@ from radrl.models.attention import (
 from radrl.models.heads import TokenScores, score_tokens
 from radrl.models.lora import working_adapters
 from radrl.models.packing import MicroBatch, Part
+from radrl.models.row_slices import SequenceParallel
 from radrl.models.transfer import on_device
+from radrl.models.ulysses import own_inputs
 from radrl.types import Prompt
 
 
@@ -49,22 +51,62 @@ def score_completions(
     The scores are in the micro-batch's flat order; `micro_batch.token_index` says where each belongs in the call's.
     `entropy_learns` lets the entropies carry gradient.
     """
-    rows = lay_out(adapter, micro_batch)
-    inputs = adapter.embed(rows.token_ids, rows.prompts)
+    before = completion_states(adapter, micro_batch)
+    scores = score_tokens(
+        before.states,
+        adapter.family.head_weight,
+        before.of_own(on_device(torch.tensor(micro_batch.token_ids), adapter.device)),
+        temperature=temperature,
+        banned=adapter.banned,
+        entropy_learns=entropy_learns,
+    )
+    return TokenScores(logprobs=before.gathered(scores.logprobs), entropy=before.gathered(scores.entropy))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompletionStates:
+    """The states that heads read: of all completion tokens, or of this rank's where ranks share rows."""
+
+    states: Float[Tensor, "t D"]
+    """Last hidden state before each of these tokens."""
+    num_tokens: int
+    """T: completion tokens of the micro-batch, those of other ranks included."""
+    which: Int[Tensor, "t"] | None = None
+    """Place of each in the micro-batch's flat order; None where they are all, in that order."""
+    sequence: SequenceParallel | None = None
+    """The ranks that have the others; None where there are none."""
+
+    def of_own(self, values: Shaped[Tensor, "T"]) -> Shaped[Tensor, "t"]:
+        """Those of numbers of all tokens that go with the states."""
+        return values if self.which is None else values.index_select(0, self.which)
+
+    def gathered(self, values: Float[Tensor, "t"]) -> Float[Tensor, "T"]:
+        """Numbers of all tokens, of which each rank gives those of its own; every rank then has them all."""
+        if self.sequence is None or self.which is None:
+            return values
+        return self.sequence.gathered(values, self.which, self.num_tokens)
+
+
+def completion_states(adapter: ModelAdapter, micro_batch: MicroBatch) -> CompletionStates:
+    """Last hidden state before the completion tokens of a micro-batch."""
+    rows, attention = lay_out(adapter, micro_batch), attention_of(adapter, micro_batch)
+    inputs, positions = adapter.embed(rows.token_ids, rows.prompts), rows.positions
+    which, sources = None, rows.sources
+    if adapter.sequence is not None:
+        own = adapter.sequence.cut(micro_batch.width)
+        which, sources = own.own_places(sources)
+        inputs, positions = own_inputs(inputs, own), own.columns(positions, dim=2)
+        attention = replace(attention, own=own)
     if adapter.layer_calls.is_compiled and torch.is_grad_enabled() and not inputs.embeddings.requires_grad:
         # Frozen embeddings would make the first layer another function to compile than the rest.
         inputs.embeddings.requires_grad_()
     with adapter.layer_calls.running(variant=",".join(working_adapters(adapter.model))):
-        hidden = adapter.family.hidden_states(
-            inputs, positions=rows.positions, attention=attention_of(adapter, micro_batch)
-        )
-    return score_tokens(
-        states_at(hidden.flatten(0, 1), rows.sources),
-        adapter.family.head_weight,
-        on_device(torch.tensor(micro_batch.token_ids), adapter.device),
-        temperature=temperature,
-        banned=adapter.banned,
-        entropy_learns=entropy_learns,
+        hidden = adapter.family.hidden_states(inputs, positions=positions, attention=attention)
+    return CompletionStates(
+        states=states_at(hidden.flatten(0, 1), sources),
+        num_tokens=micro_batch.num_tokens,
+        which=which,
+        sequence=adapter.sequence,
     )
 
 

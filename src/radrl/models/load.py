@@ -2,16 +2,20 @@
 
 import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from safetensors import SafetensorError
+from torch import Tensor
 from transformers import (
     AutoConfig,
     AutoProcessor,
     AutoTokenizer,
+    GenerationConfig,
+    Phi4MultimodalForCausalLM,
     PreTrainedModel,
     PreTrainedTokenizerBase,
     ProcessorMixin,
@@ -20,7 +24,7 @@ from transformers.models.auto.modeling_auto import (
     MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
     MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES,
 )
-from transformers.utils.hub import cached_file
+from transformers.utils import GENERATION_CONFIG_NAME
 
 from radrl.compat import VIDEO_PROCESSORS, open_processors_without_torchvision
 from radrl.errors import ConfigError
@@ -32,15 +36,16 @@ from radrl.models.families.phi4_multimodal import Phi4Multimodal
 from radrl.models.families.phi4_processor import open_processor as open_phi4_processor
 from radrl.models.families.qwen2_5_vl import Qwen25VL
 from radrl.models.families.qwen3_vl import Qwen3VL
+from radrl.models.hub import model_folder
 from radrl.models.lora import (
+    adapter_files,
     adapter_folder,
     adapters_in,
     base_of,
     is_adapter_weight,
     load_lora,
     lora_layers,
-    save_lora,
-    save_merged,
+    merged_model,
 )
 from radrl.models.phi4_checkpoint import (
     VISION_FOLDER,
@@ -76,6 +81,8 @@ def load_adapter(
     freeze_vision_tower: bool = False,
     cache_bytes: int = 1 << 30,
     attention: Literal["auto", "dense", "varlen"] = "auto",
+    weights: bool = True,
+    on_host: bool = False,
 ) -> ModelAdapter:
     """Open a model folder (or hub name) as a policy. A folder of LoRA adapters is opened with the base that it names.
 
@@ -85,17 +92,23 @@ def load_adapter(
     vision tower gets no gradient, and its features are computed once a run; they and the pixels may each take
     `cache_bytes`.
 
+    Without `weights` the model is on the meta device, where tensors have shapes and no memory: enough to render prompts
+    and to count parameters, or to receive another rank's weights. `on_host` leaves the weights in host memory, from
+    where `radrl.engines` spreads them over the ranks that make passes on `device`.
+
     Raises ConfigError when the folder is no model or of a family that is not supported.
     """
     open_processors_without_torchvision()
     adapters = adapters_in(Path(path))
     base = base_of(Path(path)) if adapters else path
-    source = _source_folder(base)
+    source = model_folder(base)
     family_type = _family_type(source, trust_remote_code=trust_remote_code)
     place = resolve_device(device)
-    model = _open_model(
-        family_type, source, dtype=resolve_dtype(dtype, device=place), trust_remote_code=trust_remote_code
-    ).to(place)
+    opened = _open_model if weights else _open_empty
+    computed_in = resolve_dtype(dtype, device=place)
+    model = opened(family_type, source, dtype=computed_in, trust_remote_code=trust_remote_code)
+    if weights and not on_host:
+        model = model.to(place)
     # A folder of adapters will name their base so.
     model.name_or_path = str(base)
     for name in adapters:
@@ -105,13 +118,14 @@ def load_adapter(
     tokenizer = tokenizer_of(processor)
     _settle_chat_template(processor, chat_template, path=path)
     family: Family = family_type(
-        model, tokenizer=tokenizer, image_processor=getattr(processor, "image_processor", None)
+        model, tokenizer=tokenizer, image_processor=getattr(processor, "image_processor", None), device=place
     )
     family.bound_pixels(least=min_pixels, most=max_pixels)
-    kind = resolve_attention(attention, family=family, device=place)
+    has_kernel = place.type == "cuda" and computed_in != torch.float32
+    kind = resolve_attention(attention, family=family, has_kernel=has_kernel)
     if kind == "varlen":
         use_segments(family.language_model)
-    if family.image_windows is not None and place.type == "cuda":
+    if family.image_windows is not None and has_kernel:
         use_image_segments(family.image_windows)
     return ModelAdapter(
         model=model,
@@ -119,6 +133,8 @@ def load_adapter(
         family=family,
         freeze_vision_tower=freeze_vision_tower,
         cache_bytes=cache_bytes,
+        device=place,
+        dtype=computed_in,
         attention=kind,
     )
 
@@ -130,20 +146,37 @@ def save_adapter(adapter: ModelAdapter, folder: Path) -> None:
     beside them, the whole model with the adapters merged. Raises OSError when the disk refuses.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    try:
-        _save_weights(adapter.model, folder)
-    except SafetensorError as error:
-        raise OSError(str(error)) from error
+    weights_of(adapter.model)(folder)
     save_processor(adapter.processor, folder)
 
 
-def _save_weights(model: PreTrainedModel, folder: Path) -> None:
-    if not lora_layers(model):
-        model.save_pretrained(folder)
-    elif any(each.requires_grad and not is_adapter_weight(name) for name, each in model.named_parameters()):
-        save_merged(model, folder)
+def weights_of(model: PreTrainedModel, tensors: Mapping[str, Tensor] | None = None) -> Callable[[Path], None]:
+    """Take a model's weights, or `tensors` that stand in for those of its `state_dict`; what is returned writes them.
+
+    The model itself may go on in the meantime. What is written is what `save_adapter` says.
+    """
+    is_adapter = [is_adapter_weight(name) for name, each in model.named_parameters() if each.requires_grad]
+    if lora_layers(model) and all(is_adapter):
+        files = adapter_files(model, tensors)
     else:
-        save_lora(model, folder)
+        files = [_WholeModel(merged_model(model, tensors))]
+
+    def write(folder: Path) -> None:
+        try:
+            for each in files:
+                each.write(folder)
+        except SafetensorError as error:
+            raise OSError(str(error)) from error
+
+    return write
+
+
+@dataclass(frozen=True, slots=True)
+class _WholeModel:
+    model: PreTrainedModel
+
+    def write(self, folder: Path) -> None:
+        self.model.save_pretrained(folder)
 
 
 def save_processor(processor: ProcessorMixin | PreTrainedTokenizerBase, folder: Path) -> None:
@@ -203,9 +236,12 @@ def resolve_dtype(dtype: str, *, device: torch.device) -> torch.dtype:
 
 
 def resolve_attention(
-    attention: Literal["auto", "dense", "varlen"], *, family: Family, device: torch.device
+    attention: Literal["auto", "dense", "varlen"], *, family: Family, has_kernel: bool
 ) -> Literal["dense", "varlen"]:
-    """Read `auto` as segments on a GPU where the family allows it, and as a mask elsewhere."""
+    """Read `auto` as segments where there is a kernel for them and the family allows it, and as a mask elsewhere.
+
+    The kernel is for 16-bit numbers on a GPU.
+    """
     if attention == "varlen" and not family.takes_segments:
         raise ConfigError(
             f"worker.actor.attention is varlen, but segments cannot express the attention of {type(family).__name__}. "
@@ -213,28 +249,9 @@ def resolve_attention(
         )
     if attention != "auto":
         return attention
-    if device.type == "cuda" and not family.takes_segments:
+    if has_kernel and not family.takes_segments:
         log.warning("%s attends by a mask: segments cannot express its attention", type(family).__name__)
-    return "varlen" if device.type == "cuda" and family.takes_segments else "dense"
-
-
-def _source_folder(path: str | Path) -> Path:
-    """Folder of a model; a hub name is fetched, or found in the cache, by transformers."""
-    if not str(path):
-        raise ConfigError(
-            "no model is given. Set worker.actor.model.model_path (model, in radrl evaluate) to a Hugging Face folder "
-            "or hub name."
-        )
-    if Path(path).is_dir():
-        return Path(path)
-    try:
-        config_file = cached_file(str(path), "config.json")
-    except OSError as error:
-        raise ConfigError(
-            f"{path} is neither a folder nor a model that the hub offers ({error}). Set worker.actor.model.model_path."
-        ) from error
-    assert config_file is not None, "cached_file raises when there is none"
-    return Path(config_file).parent
+    return "varlen" if has_kernel and family.takes_segments else "dense"
 
 
 def _family_type(source: Path, *, trust_remote_code: bool) -> type[Any]:
@@ -275,6 +292,27 @@ def _open_model(family_type: type[Any], source: Path, *, dtype: torch.dtype, tru
     except (OSError, ValueError) as error:
         raise ConfigError(f"cannot open a model at {source}: {error} Set worker.actor.model.model_path.") from error
     check_loaded(report, source=source)
+    if family_type is Phi4Multimodal and (source / VISION_FOLDER).is_dir():
+        open_vision_lora(model, source / VISION_FOLDER)
+    return model
+
+
+def _open_empty(family_type: type[Any], source: Path, *, dtype: torch.dtype, trust_remote_code: bool) -> Any:
+    """Build the model that `_open_model` would read, with the same adapters, on the meta device."""
+    if is_remote_folder(source):
+        checkpoint = read_remote_checkpoint(source, weights=False)
+        with torch.device("meta"):
+            model: Any = Phi4MultimodalForCausalLM(checkpoint.config)
+            model.to(dtype)
+        put_vision_lora(model, checkpoint, source=source)
+        return model
+    config = AutoConfig.from_pretrained(source, trust_remote_code=trust_remote_code)
+    with torch.device("meta"):
+        model = family_type.auto_class.from_config(
+            config, dtype=dtype, attn_implementation="sdpa", trust_remote_code=trust_remote_code
+        )
+    if (source / GENERATION_CONFIG_NAME).exists():
+        model.generation_config = GenerationConfig.from_pretrained(source)
     if family_type is Phi4Multimodal and (source / VISION_FOLDER).is_dir():
         open_vision_lora(model, source / VISION_FOLDER)
     return model

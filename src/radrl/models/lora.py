@@ -4,10 +4,11 @@ The layers, their names and the files are PEFT's, put into the model in place, s
 """
 
 import contextlib
+import copy
 import dataclasses
 import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -21,6 +22,7 @@ from torch.nn import functional
 from transformers import PreTrainedModel
 
 from radrl.errors import ConfigError
+from radrl.models.shards import whole
 
 DEFAULT = "default"
 """The adapter whose files are in a folder itself; those of others are in subfolders of their names, as PEFT does."""
@@ -56,13 +58,18 @@ class LoraLinear(Linear):
         """Let these adapters work. PEFT's own call also changes which of their weights learn; this does not."""
         self._active_adapter = list(names)
 
-    @torch.no_grad()
     def merged_weight(self) -> Float[Tensor, "O I"]:
         """The weight with its active adapters in it, summed in float32 and rounded once to the weight's type."""
-        weight = cast("Tensor", self.get_base_layer().weight)
+        return self.merge(self.state_dict())
+
+    @torch.no_grad()
+    def merge(self, tensors: Mapping[str, Tensor], *, prefix: str = "") -> Float[Tensor, "O I"]:
+        """The same of tensors that stand in for the layer's own, under the names of its `state_dict`."""
+        weight = whole(tensors[f"{prefix}base_layer.weight"])
         total = weight.float()
         for name in self.working():
-            total = total + self.b(name).float() @ self.a(name).float() * self.scaling[name]
+            a, b = (whole(tensors[f"{prefix}lora_{factor}.{name}.weight"]).float() for factor in "AB")
+            total = total + b @ a * self.scaling[name]
         return total.to(weight.dtype)
 
     def working(self) -> list[str]:
@@ -132,19 +139,42 @@ def load_lora(model: PreTrainedModel, folder: Path, *, name: str = DEFAULT) -> N
             tensor.copy_(given[key])
 
 
-def save_lora(model: PreTrainedModel, folder: Path) -> None:
-    """Write every active adapter as PEFT does, so that `PeftModel.from_pretrained` opens the folder."""
-    for name in active_adapters(model):
-        place = adapter_folder(folder, name)
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class AdapterFiles:
+    """An adapter as PEFT stores it, taken from a model that may go on learning."""
+
+    name: str
+    tensors: Mapping[str, Tensor]
+    """By the keys that PEFT writes."""
+    config: peft.LoraConfig
+
+    def write(self, folder: Path) -> None:
+        """Write it so that `PeftModel.from_pretrained` opens the folder, or the one of its name within it."""
+        place = adapter_folder(folder, self.name)
         place.mkdir(parents=True, exist_ok=True)
-        tensors = {key: tensor.contiguous() for key, tensor in adapter_tensors(model, name).items()}
+        tensors = {key: tensor.contiguous() for key, tensor in self.tensors.items()}
         save_file(tensors, place / WEIGHTS_FILE, metadata={"format": "pt"})
+        self.config.save_pretrained(str(place))
+
+
+def adapter_files(model: PreTrainedModel, tensors: Mapping[str, Tensor] | None = None) -> list[AdapterFiles]:
+    """Every active adapter, of the model or of tensors that stand in for those of its `state_dict`."""
+    files: list[AdapterFiles] = []
+    for name in active_adapters(model):
         config = dataclasses.replace(
             cast("peft.LoraConfig", model.peft_config[name]),
             inference_mode=True,
             base_model_name_or_path=_base_name(model),
         )
-        config.save_pretrained(str(place))
+        own = {key: whole(each) for key, each in adapter_tensors(model, name, tensors).items()}
+        files.append(AdapterFiles(name=name, tensors=own, config=config))
+    return files
+
+
+def save_lora(model: PreTrainedModel, folder: Path) -> None:
+    """Write every active adapter as PEFT does."""
+    for files in adapter_files(model):
+        files.write(folder)
 
 
 def adapter_folder(folder: Path, name: str) -> Path:
@@ -172,40 +202,62 @@ def base_of(folder: Path) -> str:
     return base
 
 
-def adapter_tensors(model: nn.Module, name: str = DEFAULT) -> dict[str, Tensor]:
-    """The weights of one adapter under the keys that PEFT writes; they share the model's memory.
+def adapter_tensors(
+    model: nn.Module, name: str = DEFAULT, tensors: Mapping[str, Tensor] | None = None
+) -> dict[str, Tensor]:
+    """The weights of one adapter under the keys that PEFT writes; they share the memory of the model or of `tensors`.
 
     Example: `base_model.model.model.language_model.layers.0.self_attn.q_proj.lora_A.weight`
     """
-    tensors: dict[str, Tensor] = {}
-    for path, layer in _layers_with(model, name).items():
-        tensors[f"{_PREFIX}{path}.lora_A.weight"] = layer.a(name).detach()
-        tensors[f"{_PREFIX}{path}.lora_B.weight"] = layer.b(name).detach()
-    return tensors
+    held = model.state_dict() if tensors is None else tensors
+    return {
+        f"{_PREFIX}{path}.lora_{factor}.weight": held[f"{path}.lora_{factor}.{name}.weight"]
+        for path in _layers_with(model, name)
+        for factor in "AB"
+    }
 
 
-def merged_tensors(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
+def merged_tensors(model: nn.Module, tensors: Mapping[str, Tensor] | None = None) -> Iterator[tuple[str, Tensor]]:
     """Name and value of everything in the model's `state_dict` as if it had never been adapted, with the adapters in.
 
-    One tensor is merged at a time and the model stays as it is. Tied weights come under each of their names.
+    One tensor at a time is merged, and put together where ranks hold shards of it; the model stays as it is. Tied
+    weights come under each of their names. `tensors` stand in for those of the `state_dict`.
     """
     layers = lora_layers(model)
-    for key, tensor in model.state_dict().items():
+    held = model.state_dict() if tensors is None else tensors
+    for key, tensor in held.items():
         path, is_adapted, rest = key.rpartition(".base_layer.")
         if is_adapted:
-            yield f"{path}.{rest}", layers[path].merged_weight() if rest == "weight" else tensor
+            merged = layers[path].merge(held, prefix=f"{path}.") if rest == "weight" else whole(tensor)
+            yield f"{path}.{rest}", merged
         elif not is_adapter_weight(key):
-            yield key, tensor
+            yield key, whole(tensor)
+
+
+@torch.no_grad()
+def merge_in_place(model: nn.Module) -> None:
+    """Put the active adapters into the weights, and let them rest."""
+    for layer in lora_layers(model).values():
+        cast("Tensor", layer.get_base_layer().weight).copy_(layer.merged_weight())
+        layer.activate([])
+
+
+def merged_model(model: PreTrainedModel, tensors: Mapping[str, Tensor] | None = None) -> PreTrainedModel:
+    """A model that knows nothing of LoRA, with the adapters in its weights, on the CPU.
+
+    Weights without adapters are the very tensors of the model, or those that stand in for them.
+    """
+    with torch.device("meta"):
+        plain = type(model)(copy.deepcopy(model.config))
+    plain.load_state_dict({key: tensor.cpu() for key, tensor in merged_tensors(model, tensors)}, assign=True)
+    plain.tie_weights()
+    plain.generation_config = copy.deepcopy(model.generation_config)
+    return plain
 
 
 def save_merged(model: PreTrainedModel, folder: Path) -> None:
     """Write the model with its adapters in its weights, as a folder that knows nothing of LoRA."""
-    with torch.device("meta"):
-        plain = type(model)(model.config)
-    plain.load_state_dict({key: tensor.cpu() for key, tensor in merged_tensors(model)}, assign=True)
-    plain.tie_weights()
-    plain.generation_config = model.generation_config
-    plain.save_pretrained(folder)
+    merged_model(model).save_pretrained(folder)
 
 
 def is_adapter_weight(name: str) -> bool:

@@ -3,8 +3,9 @@
 import dataclasses
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ class RemoteCheckpoint:
 
     config: Phi4MultimodalConfig
     base: dict[str, Tensor]
-    """Weights of the model without adapters."""
+    """Weights of the model without adapters; empty where they were not asked for."""
     vision: dict[str, Tensor]
     """Factors of the vision LoRA under the keys that PEFT writes; empty where the checkpoint has none."""
     rank: int
@@ -87,10 +88,11 @@ def is_remote_folder(source: Path) -> bool:
     return file.exists() and is_remote_code(json.loads(file.read_text(encoding="utf-8")))
 
 
-def read_remote_checkpoint(source: Path) -> RemoteCheckpoint:
+def read_remote_checkpoint(source: Path, *, weights: bool = True) -> RemoteCheckpoint:
     """Read a checkpoint of the remote code under the names of the native class; the speech LoRA is left out.
 
-    Raises ConfigError for files of another form, and for a head that differs from the embedding it should be tied to.
+    Without `weights` there is nothing in `base`. Raises ConfigError for files of another form, and for a head that
+    differs from the embedding it should be tied to.
     """
     log.warning("%s is read by a conversion of names that is unverified on a real checkpoint of Phi-4's code", source)
     remote = json.loads((source / "config.json").read_text(encoding="utf-8"))
@@ -102,9 +104,9 @@ def read_remote_checkpoint(source: Path) -> RemoteCheckpoint:
             audio_token_id=ids[NAMED_TOKENS["audio_token"]],
         )
     )
-    base, vision, num_left_out = _split(source)
+    base, vision, num_left_out = _split(source, with_base=weights)
     log.info("left out %d tensors of the speech adapter", num_left_out)
-    if config.tie_word_embeddings:
+    if config.tie_word_embeddings and weights:
         _drop_tied_head(base, source)
     return RemoteCheckpoint(
         config=config,
@@ -155,30 +157,32 @@ def remote_tensors(model: PreTrainedModel) -> Iterator[tuple[str, Tensor]]:
             yield remote_name(name), tensor
 
 
-def _split(source: Path) -> tuple[dict[str, Tensor], dict[str, Tensor], int]:
+def _split(source: Path, *, with_base: bool) -> tuple[dict[str, Tensor], dict[str, Tensor], int]:
     """Weights of the base, factors of the vision LoRA, and how many tensors of other adapters there are."""
     base: dict[str, Tensor] = {}
     vision: dict[str, Tensor] = {}
     num_left_out = 0
-    for name, tensor in _tensors_of(source):
+    for name, read in _tensors_of(source):
         native = native_name(name)
         if native.adapter is None:
-            base[native.name] = tensor
+            if with_base:
+                base[native.name] = read()
         elif native.adapter == VISION:
-            vision[_PEFT_PREFIX + native.name] = tensor
+            vision[_PEFT_PREFIX + native.name] = read()
         else:
             num_left_out += 1
     return base, vision, num_left_out
 
 
-def _tensors_of(source: Path) -> Iterator[tuple[str, Tensor]]:
+def _tensors_of(source: Path) -> Iterator[tuple[str, Callable[[], Tensor]]]:
+    """Name of every tensor and what reads it, while the next one has not been asked for."""
     files = sorted(source.glob("model*.safetensors"))
     if not files:
         raise ConfigError(f"{source} has no model*.safetensors. Save the checkpoint in the safetensors format.")
     for file in files:
         with safe_open(file, framework="pt") as opened:
             for name in opened.keys():  # noqa: SIM118
-                yield name, opened.get_tensor(name)
+                yield name, partial(opened.get_tensor, name)
 
 
 def _drop_tied_head(base: dict[str, Tensor], source: Path) -> None:

@@ -18,6 +18,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 from radrl.compat import cache_keyword
 from radrl.models.attention import DenseAttention, SegmentAttention
+from radrl.models.row_slices import RowSlice
 
 NAME = "radrl_segments"
 """What the decoder's attention function is called in a Hugging Face config."""
@@ -51,6 +52,8 @@ def decoder_arguments(
 ) -> dict[str, Any]:
     """Keyword arguments that hand attention and cache to a Hugging Face language model."""
     given: dict[str, Any] = {cache_keyword(language_model): cache, "use_cache": cache is not None}
+    if attention.own is not None:
+        given["own"] = attention.own
     if isinstance(attention, DenseAttention):
         return given | {"attention_mask": attention.mask}
     return given | {
@@ -72,8 +75,36 @@ def attend(
     **given: Any,
 ) -> tuple[Float[Tensor, "R N H C"], None]:
     """Attend as transformers' attention functions do: over segments when they are given, else by the mask."""
+    if "own" in given:
+        return _attend_together(query, key, value, attention_mask, **given), None  # pyright: ignore[reportCallIssue]
     if "query_starts" not in given:
         return sdpa_attention_forward(module, query, key, value, attention_mask, **given)
+    return _attend_segments(query, key, value, **given), None
+
+
+@torch.compiler.disable
+def _attend_together(
+    query: Float[Tensor, "R H n C"],
+    key: Float[Tensor, "R K n C"],
+    value: Float[Tensor, "R K n C"],
+    mask: Tensor | None,
+    *,
+    own: RowSlice,
+    **given: Any,
+) -> Float[Tensor, "R n H C"]:
+    """Attend with some heads to whole rows, of which each rank has brought its columns and takes them back."""
+    query, key, value = own.to_heads(query, key, value)
+    if "query_starts" in given:
+        return own.to_columns(_attend_segments(query, key, value, **given))
+    out = functional.scaled_dot_product_attention(
+        query, key, value, attn_mask=mask, scale=given.get("scaling"), enable_gqa=True
+    )
+    return own.to_columns(out.transpose(1, 2))
+
+
+def _attend_segments(
+    query: Float[Tensor, "1 H N C"], key: Float[Tensor, "1 K N C"], value: Float[Tensor, "1 K N C"], **given: Any
+) -> Float[Tensor, "1 N H C"]:
     places = given["key_places"]
     out = segment_attention(
         query[0].transpose(0, 1),
@@ -85,7 +116,7 @@ def attend(
         longest_key=given["longest_key"],
         scale=given.get("scaling"),
     )
-    return out[None], None
+    return out[None]
 
 
 def attend_images(

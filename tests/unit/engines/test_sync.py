@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from radrl.config.rollouts import ProbeConfig
 from radrl.engines.native import NativeSampler
-from radrl.engines.parity_probe import ProbedSampler
+from radrl.engines.parity_probe import ProbedSampler, trainer_logprobs
 from radrl.engines.sync import AdapterSync, Learnt, MergedSync, choose_sync, learnt_by
 from radrl.errors import ConfigError, SyncError
 from radrl.models.adapter import ModelAdapter
@@ -183,7 +184,13 @@ class Copying:
 
 def probed(policy: ModelAdapter, *, copies: bool, **settings: object) -> ProbedSampler:
     config = ProbeConfig.model_validate(settings)
-    return ProbedSampler(Copying(policy, copies=copies), policy, config, sync="copied weights")
+    return ProbedSampler(
+        Copying(policy, copies=copies),
+        partial(trainer_logprobs, policy),
+        config,
+        sync="copied weights",
+        dtype=torch.float32,
+    )
 
 
 def update(policy: ModelAdapter) -> None:
@@ -250,6 +257,16 @@ def test_validation_leaves_the_probe_to_the_rollouts_that_are_learnt_from(
     assert sampler.take({}) == {}
     list(sampler.generate(prompts, SAMPLING))
     assert sampler.take({}).keys() >= {"mismatch/probe_mean_abs"}
+
+
+def test_row_62_rollouts_written_while_the_policy_learns_are_not_compared_with_its_weights(
+    policy: ModelAdapter, prompts: list[Prompt]
+) -> None:
+    sampler = probed(policy, copies=True)
+    sampler.publish(1)
+    update(policy)
+    list(sampler.generate(prompts, replace(SAMPLING, is_beside=True)))
+    assert sampler.take({}) == {}
 
 
 def test_probes_can_be_left_out(policy: ModelAdapter, prompts: list[Prompt]) -> None:

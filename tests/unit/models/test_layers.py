@@ -26,6 +26,7 @@ def test_activations_computed_again_or_moved_out_give_the_same_states_and_gradie
         assert gap(got, wanted) < 1e-6
 
 
+@pytest.mark.slow
 def test_compiled_layers_compute_what_plain_ones_do_with_an_adapter_and_without(tiny_folder: Path) -> None:
     """Attributes of layers are not compared at each call, so the variant alone has to keep the two apart."""
     script = Path(__file__).with_name("compiled_layers.py")

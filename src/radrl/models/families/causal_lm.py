@@ -20,6 +20,9 @@ from radrl.models.varlen import decoder_arguments
 UNKNOWN_TO_THE_HEAD = ("final_logit_softcapping", "logit_scale", "logits_scaling", "attn_logit_softcapping")
 """Settings with which logits are more than hidden state times head, or attention more than a softmax."""
 
+BY_LENGTH = {"dynamic", "longrope"}
+"""Kinds of rotary positions whose frequencies depend on the length of what a call is given."""
+
 
 class CausalLM:
     """The calls of a model with the decoder at `model.model` and the head at `model.lm_head`."""
@@ -39,12 +42,20 @@ class CausalLM:
     pixels_per_token = 1
     lora_targets = projections("model")
 
-    def __init__(self, model: PreTrainedModel, *, tokenizer: PreTrainedTokenizerBase, image_processor: None) -> None:
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        *,
+        tokenizer: PreTrainedTokenizerBase,
+        image_processor: None,
+        device: torch.device,
+    ) -> None:
         """Raises ConfigError for a model whose log-probabilities would not be what it computes itself."""
         self._model: Any = model
         self._types = layer_types(model.config)
         self._window: int | None = getattr(model.config, "sliding_window", None) if SLIDING in self._types else None
         self.takes_segments = self._types == {FULL}
+        self.takes_slices = not _rope_types(model) & BY_LENGTH
         _check_parts(model)
 
     @property
@@ -111,6 +122,13 @@ class CausalLM:
         return self.language_model(
             inputs_embeds=inputs.embeddings, position_ids=positions[0], **given
         ).last_hidden_state
+
+
+def _rope_types(model: PreTrainedModel) -> set[str]:
+    """Kinds of rotary positions of a decoder, whose layers may differ."""
+    rope: dict[str, Any] = model.config.to_dict().get("rope_parameters") or {}
+    settings = [rope, *(each for each in rope.values() if isinstance(each, dict))]
+    return {each["rope_type"] for each in settings if "rope_type" in each}
 
 
 def _check_parts(model: PreTrainedModel) -> None:

@@ -54,6 +54,11 @@ class Family(Protocol):
         ...
 
     @property
+    def takes_slices(self) -> bool:
+        """Whether a place's rotary angles follow from its own position, so that ranks can share a row."""
+        ...
+
+    @property
     def resample(self) -> int:
         """Pillow's number of the filter that images are resized with."""
         ...

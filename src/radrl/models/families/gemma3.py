@@ -36,6 +36,7 @@ class Gemma3:
     image_windows = None
     """Each image is seen whole, and all are of one size."""
     takes_segments = False
+    takes_slices = True
     lora_targets = projections("model.language_model")
 
     def __init__(
@@ -44,6 +45,7 @@ class Gemma3:
         *,
         tokenizer: PreTrainedTokenizerBase,
         image_processor: Gemma3ImageProcessorPil,
+        device: torch.device,
     ) -> None:
         """Raises ConfigError when images are cropped, or longer than the window of a layer."""
         if image_processor.do_pan_and_scan:
@@ -69,8 +71,8 @@ class Gemma3:
         self.resample = int(image_processor.resample)
         self._size = ImageSize(width=image_processor.size["width"], height=image_processor.size["height"])
         mean, std = torch.tensor(image_processor.image_mean), torch.tensor(image_processor.image_std)
-        self._scale = (image_processor.rescale_factor / std).to(model.device)
-        self._shift = (mean / std).to(model.device)
+        self._scale = (image_processor.rescale_factor / std).to(device)
+        self._shift = (mean / std).to(device)
 
     @property
     def vision_tower(self) -> Module:

@@ -34,6 +34,8 @@ class Phi4Multimodal:
     image_processor_type = Phi4ImageProcessorPil
     """Which class reads the image settings of a model folder."""
     sees_images_whole = False
+    takes_slices = False
+    """`SequenceRotary` goes by the length of a sequence, which a part of a row does not show."""
     image_windows = None
     """Each crop is seen whole."""
     resample = int(Image.Resampling.BILINEAR)
@@ -46,6 +48,7 @@ class Phi4Multimodal:
         *,
         tokenizer: PreTrainedTokenizerBase,
         image_processor: Phi4ImageProcessorPil,
+        device: torch.device,
     ) -> None:
         """Puts rotary positions that know packed rows into a model with LongRoPE."""
         self._model: Any = model
@@ -58,8 +61,8 @@ class Phi4Multimodal:
             max_crops=image_processor.dynamic_hd,
         )
         unit = image_processor.rescale_factor
-        self._mean = torch.tensor(image_processor.image_mean, device=model.device) / unit
-        self._spread = torch.tensor(image_processor.image_std, device=model.device) / unit
+        self._mean = torch.tensor(image_processor.image_mean, device=device) / unit
+        self._spread = torch.tensor(image_processor.image_std, device=device) / unit
         if config.rope_parameters["rope_type"] == "longrope":
             self._model.model.rotary_emb = SequenceRotary(config, device=model.device)
 

@@ -38,6 +38,7 @@ class Qwen25VL:
     sees_images_whole = False
     longest_sequence = None
     takes_segments = True
+    takes_slices = True
     lora_targets = projections("model.language_model")
 
     def __init__(
@@ -46,6 +47,7 @@ class Qwen25VL:
         *,
         tokenizer: PreTrainedTokenizerBase,
         image_processor: Qwen2VLImageProcessorPil,
+        device: torch.device,
     ) -> None:
         """Of `image_processor` only the settings are read; `patches` does the same on the device, in a few calls."""
         self._model = model
@@ -55,8 +57,8 @@ class Qwen25VL:
         self.resample = int(image_processor.resample)
         self._cell = image_processor.patch_size * image_processor.merge_size
         mean, std = torch.tensor(image_processor.image_mean), torch.tensor(image_processor.image_std)
-        self._scale = (image_processor.rescale_factor / std).to(model.device)
-        self._shift = (mean / std).to(model.device)
+        self._scale = (image_processor.rescale_factor / std).to(device)
+        self._shift = (mean / std).to(device)
 
     @property
     def vision_tower(self) -> Module:
