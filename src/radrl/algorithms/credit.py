@@ -43,6 +43,12 @@ def assign_credit(
             assert_never(config.adv_estimator)
 
 
+def penalised_rewards(batch: Batch, config: AlgorithmConfig, *, kl_coef: float | None = None) -> Float[Tensor, "N"]:
+    """Reward of each sequence less what the KL term takes from it; the reward itself where that term is in the loss."""
+    penalties = kl_penalties(batch, config, kl_coef=config.kl_coef if kl_coef is None else kl_coef)
+    return batch.rewards - sums_of(penalties, batch)
+
+
 def kl_penalties(batch: Batch, config: AlgorithmConfig, *, kl_coef: float) -> Float[Tensor, "T"]:
     """What the KL term takes from each token's reward; 0 where it is in the loss or there is none."""
     if config.use_kl_loss or batch.reference_logprobs is None:

@@ -38,12 +38,20 @@ class Objective:
     entropy_coef: float
 
     @classmethod
-    def of(cls, actor: ActorConfig, algorithm: AlgorithmConfig, *, num_updates: int, kl_coef: float) -> "Objective":
+    def of(
+        cls,
+        actor: ActorConfig,
+        algorithm: AlgorithmConfig,
+        *,
+        num_updates: int,
+        kl_coef: float,
+        one_step_off: bool = False,
+    ) -> "Objective":
         """The objective that a configuration asks for, for a rollout batch of so many optimizer steps."""
         return cls(
             policy_loss=algorithm.policy_loss,
             clip=Clip(low=actor.clip_ratio_low, high=actor.clip_ratio_high, dual=actor.clip_ratio_dual),
-            ratio_mode=algorithm.ratio_for(num_updates=num_updates),
+            ratio_mode=algorithm.ratio_for(num_updates=num_updates, one_step_off=one_step_off),
             correction=algorithm.correction,
             correction_level=algorithm.correction_level,
             correction_cap=algorithm.correction_cap,
