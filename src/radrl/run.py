@@ -3,8 +3,6 @@
 import contextlib
 import json
 import logging
-import os
-import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,41 +10,40 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from pickle import UnpicklingError
-from types import FrameType
-from typing import Any, Protocol
+from types import FrameType, MappingProxyType
+from typing import Protocol
 
-import torch
-
+from radrl.checkpoints import Checkpoints, Persistent, step_of
+from radrl.durable import write_atomically
 from radrl.errors import CheckpointError, ConfigError, Interrupted
+from radrl.generations import Generation, append_generations, cut_generations_after
 from radrl.jsonl import append_jsonl, cut_after_step
 from radrl.machine import describe_environment, machine_metrics
 from radrl.phases import PhaseClock
 
 log = logging.getLogger(__name__)
 
-TRACKER = "checkpoint_tracker.json"
-BEST = "best.json"
-"""File of a checkpoint that says which validation was the best so far; the tracker may be a kill behind."""
-
-
-class Persistent(Protocol):
-    """Something whose state a run must not lose."""
-
-    def save(self, folder: Path) -> None:
-        """Write everything needed to go on into an existing, empty folder."""
-        ...
-
-    def load(self, folder: Path) -> None:
-        """Take over what `save` wrote."""
-        ...
-
 
 class Tracker(Protocol):
-    """A second home for metrics besides metrics.jsonl."""
+    """A second home for what a run writes into its folder."""
+
+    name: str
+    num_failed: int
+    """Calls that came to nothing since this process began; a run goes on without them."""
+
+    def begin(self, *, kept: int) -> None:
+        """Open the remote run, or go on with it; what the folder holds of steps up to `kept` stands, -1 for none.
+
+        Raises ConfigError when that fails.
+        """
+        ...
 
     def write(self, step: int, metrics: Mapping[str, float]) -> None:
         """Record the metrics of a step."""
+        ...
+
+    def show(self, step: int, generations: Sequence[Generation]) -> None:
+        """Record what was written in a validation."""
         ...
 
     def close(self) -> None:
@@ -97,7 +94,6 @@ class Run:
     """The folder of a run and the cadence of what goes into it.
 
     Every persistent part is registered by name before the first step; a checkpoint holds all of them or is not written.
-    A checkpoint is written beside its final place and renamed, so a folder `global_step_{k}` is always whole.
     """
 
     def __init__(
@@ -108,6 +104,7 @@ class Run:
         save_freq: int = -1,
         save_limit: int = -1,
         trackers: Sequence[Tracker] = (),
+        generations_file: str = "generation_samples.txt",
         progress: Progress | None = None,
         start_from: str | None = None,
         clock: PhaseClock | None = None,
@@ -116,62 +113,42 @@ class Run:
     ) -> None:
         """`start_from` is a checkpoint of another run, whose state is taken when this run has none of its own.
 
+        What is written in validations goes to `generations_file`, a path that starts from the folder.
+
         `meters` add their metrics to every step, and `around_step` is entered for it, a profiler for example.
         """
         self.folder = folder
         self.parts = dict(parts)
         self.save_freq = save_freq
-        self.save_limit = save_limit
         self.trackers = tuple(trackers)
+        self.generations_file = folder / generations_file
         self.progress = progress
         self.start_from = start_from
         self.clock = clock or PhaseClock()
         self.meters = tuple(meters)
         self.around_step = around_step
-        self.checkpoints = folder / "checkpoints"
+        self.checkpoints = Checkpoints(folder / "checkpoints", parts=self.parts, limit=save_limit)
         self.stop_signal: int | None = None
-        self._best: dict[str, Any] = {"best_global_step": None, "best_val_reward_score": None, "scale": None}
-        self._saved_step: int | None = None
+        self.is_resumed = False
+        """Whether it goes on from a checkpoint of its own."""
 
     def restore(self) -> int:
         """Load the newest checkpoint and cut the logs back to it. Returns its step, 0 when there is none."""
-        self.checkpoints.mkdir(parents=True, exist_ok=True)
-        for leftover in self.checkpoints.glob(".unfinished-*"):
-            shutil.rmtree(leftover)
-        steps = saved_steps(self.checkpoints)
-        last = steps[-1] if steps else 0
-        if steps:
-            newest = self.checkpoints / f"global_step_{last}"
-            self.load(newest)
-            self._best = json.loads((newest / BEST).read_text(encoding="utf-8"))
-            self._write_tracker(last)
+        found = self.checkpoints.restore()
+        last = found or 0
+        if found is not None:
             log.info("resuming after step %d of %s", last, self.folder)
         for name in ("metrics.jsonl", "completions.jsonl"):
             # Step 0 is the validation of the starting weights, which a run that is still there repeats.
             cut_after_step(self.folder / name, last or -1)
-        if not steps and self.start_from is not None:
-            last = _step_of(Path(self.start_from))
-            self.load(Path(self.start_from))
-        self._saved_step = last if steps else None
+        self.is_resumed = last > 0
+        cut_generations_after(self.generations_file, last or -1)
+        for tracker in self.trackers:
+            tracker.begin(kept=last or -1)
+        if found is None and self.start_from is not None:
+            last = step_of(Path(self.start_from))
+            self.checkpoints.load(Path(self.start_from))
         return last
-
-    def load(self, checkpoint: Path) -> None:
-        """Take over the state of every part, and the random generators', from a checkpoint folder."""
-        for name in self.parts:
-            if not (checkpoint / name).is_dir():
-                raise CheckpointError(
-                    f"checkpoint {checkpoint} holds no state of {name!r}. It was written by another kind of run; "
-                    "point trainer.load_checkpoint_path at another one, or start anew with trainer.fresh=true."
-                )
-        try:
-            for name, part in self.parts.items():
-                part.load(checkpoint / name)
-            torch.set_rng_state(torch.load(checkpoint / "rng.pt", weights_only=True))
-        except (OSError, ValueError, KeyError, EOFError, RuntimeError, UnpicklingError) as error:
-            raise CheckpointError(
-                f"checkpoint {checkpoint} cannot be read: {type(error).__name__}: {error}. It was damaged after it was "
-                "written, or belongs to another model or data: remove it to go on from the one before."
-            ) from error
 
     @contextlib.contextmanager
     def step(self, step: int, stage: str) -> Iterator[StepLog]:
@@ -183,7 +160,7 @@ class Run:
             with entry.timed("other"):
                 yield entry
             entry.add({"timing_s/step": time.perf_counter() - start, **machine_metrics()})
-        entry.add(self._measured())
+        entry.add(self._measured(entry.metrics))
         self.log(step, entry.metrics, stage=stage)
         self._append("completions.jsonl", entry.completions, step=step)
         if self.progress is not None:
@@ -191,61 +168,47 @@ class Run:
 
     def log(self, step: int, metrics: Mapping[str, float], *, stage: str) -> None:
         """Append one line to metrics.jsonl and tell the trackers. Raises CheckpointError when the disk refuses."""
-        self._append("metrics.jsonl", [{"step": step, "stage": stage, **metrics}], step=step)
+        failed = {f"tracker/{each.name}/failed": float(each.num_failed) for each in self.trackers if each.num_failed}
+        self._append("metrics.jsonl", [{"step": step, "stage": stage, **metrics, **failed}], step=step)
         for tracker in self.trackers:
             tracker.write(step, metrics)
+
+    def show(self, step: int, generations: Sequence[Generation], *, stage: str) -> None:
+        """Append what was written in a validation to its file and tell the trackers."""
+        try:
+            append_generations(self.generations_file, generations, step=step, stage=stage)
+        except OSError as error:
+            raise _refused(self.generations_file, error, step=step) from error
+        for tracker in self.trackers if generations else ():
+            tracker.show(step, generations)
 
     def due(self, step: int, freq: int) -> bool:
         """Whether something that happens every `freq` steps happens now; never when `freq` is not positive."""
         return freq > 0 and step % freq == 0
 
     def save_if_due(self, step: int, *, is_last: bool) -> None:
-        """Write a checkpoint at its cadence, at the end, and when the run was asked to stop; then stop if it was."""
-        if self.due(step, self.save_freq) or is_last or self.stop_signal is not None:
+        """Write a checkpoint at its cadence, at the end, and when the run was asked to stop; then stop if it was.
+
+        One at its cadence may be written in the background. Raises CheckpointError when that of an earlier step failed.
+        """
+        self.checkpoints.check()
+        if is_last or self.stop_signal is not None:
             self.save(step)
+        elif self.due(step, self.save_freq):
+            self.checkpoints.begin(step)
         if self.stop_signal is not None:
             raise Interrupted(self.stop_signal, step)
 
     def save(self, step: int) -> None:
-        """Write `checkpoints/global_step_{step}` atomically; one that is there already is left alone.
+        """Write `checkpoints/global_step_{step}`, and return when it is on the disk. One that is there is left alone.
 
         Raises CheckpointError when the disk refuses; earlier checkpoints are untouched and nothing half-written stays.
         """
-        final = self.checkpoints / f"global_step_{step}"
-        if self._saved_step == step and final.is_dir():
-            return
-        unfinished = self.checkpoints / f".unfinished-{step}"
-        try:
-            shutil.rmtree(unfinished, ignore_errors=True)
-            unfinished.mkdir(parents=True)
-            for name, part in self.parts.items():
-                (unfinished / name).mkdir()
-                part.save(unfinished / name)
-            torch.save(torch.get_rng_state(), unfinished / "rng.pt")
-            (unfinished / BEST).write_text(json.dumps(self._best), encoding="utf-8")
-            _flush_to_disk(unfinished)
-            if final.exists():
-                shutil.rmtree(final)
-            unfinished.rename(final)
-            self._write_tracker(step)
-        except (OSError, RuntimeError) as error:
-            shutil.rmtree(unfinished, ignore_errors=True)
-            raise CheckpointError(
-                f"the checkpoint of step {step} could not be written to {self.checkpoints}: {error}. "
-                "Earlier checkpoints are untouched: free some space and give the same command again."
-            ) from error
-        self._saved_step = step
-        self._delete_surplus()
+        self.checkpoints.save(step)
 
     def observe_validation(self, step: int, score: float, *, scale: str = "") -> None:
-        """Remember the step with the best validation outcome; its checkpoint is never deleted.
-
-        Scores of another scale, such as those of a stage with its own questions, cannot be compared: the search for the
-        best begins anew.
-        """
-        best = self._best["best_val_reward_score"] if self._best["scale"] == scale else None
-        if best is None or score > best:
-            self._best = {"best_global_step": step, "best_val_reward_score": score, "scale": scale}
+        """Remember the outcome of a validation; the best checkpoint is never deleted. See `Checkpoints.observe`."""
+        self.checkpoints.observe(step, score, scale=scale)
 
     def phase(self, title: str, *, total: int) -> AbstractContextManager[Callable[[], None]]:
         """Show a long phase within a step, where anything is shown; see `Progress.phase`."""
@@ -261,45 +224,25 @@ class Run:
             raise _refused(path, error, step=step) from error
 
     def close(self) -> None:
-        """Flush the trackers."""
-        for tracker in self.trackers:
-            tracker.close()
+        """Wait for a checkpoint that is being written, and flush the trackers."""
+        try:
+            self.checkpoints.finish()
+        finally:
+            for tracker in self.trackers:
+                tracker.close()
 
-    def _measured(self) -> Mapping[str, float]:
-        """What clock and meters have to say since this was last asked."""
-        metrics = dict(self.clock.take())
+    def _measured(self, metrics: Mapping[str, float] = MappingProxyType({})) -> Mapping[str, float]:
+        """What clock and meters have to say since this was last asked, of a step with these metrics."""
+        found = dict(self.clock.take())
         for meter in self.meters:
-            metrics |= meter.take(metrics)
-        return metrics
+            found |= meter.take({**metrics, **found})
+        return found
 
     def _append(self, name: str, records: Sequence[Mapping[str, object]], *, step: int) -> None:
         try:
             append_jsonl(self.folder / name, records)
         except OSError as error:
             raise _refused(self.folder / name, error, step=step) from error
-
-    def _write_tracker(self, step: int) -> None:
-        content = {
-            "best_global_step": self._best["best_global_step"],
-            "best_val_reward_score": self._best["best_val_reward_score"],
-            "last_global_step": step,
-            "last_actor_path": str(self.checkpoints / f"global_step_{step}" / "actor"),
-        }
-        write_atomically(self.checkpoints / TRACKER, json.dumps(content, indent=1))
-
-    def _delete_surplus(self) -> None:
-        if self.save_limit <= 0:
-            return
-        steps = saved_steps(self.checkpoints)
-        kept = {*steps[-self.save_limit :], self._best["best_global_step"]}
-        for step in steps:
-            if step not in kept:
-                shutil.rmtree(self.checkpoints / f"global_step_{step}")
-
-
-def saved_steps(checkpoints: Path) -> list[int]:
-    """Steps that have a whole checkpoint in this folder, in order."""
-    return sorted(_step_of(path) for path in checkpoints.glob("global_step_*"))
 
 
 def open_folder(
@@ -344,16 +287,6 @@ def move_aside(folder: Path) -> None:
     log.warning("moved the earlier run to %s", aside)
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Replace a small text file so that a reader sees the old content or the new, never half."""
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    with unfinished.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
-
-
 @contextlib.contextmanager
 def stopping_on_signals(run: Run) -> Iterator[None]:
     """Let Ctrl-C and SIGTERM end the run after the step at hand, saved. A second one ends it at once."""
@@ -377,17 +310,3 @@ def _refused(path: Path, error: OSError, *, step: int) -> CheckpointError:
         f"the records of step {step} could not be written to {path}: {error}. "
         "Checkpoints are untouched: free some space and give the same command again."
     )
-
-
-def _step_of(checkpoint: Path) -> int:
-    number = checkpoint.name.removeprefix("global_step_")
-    if not number.isdigit():
-        raise CheckpointError(f"{checkpoint} is not a checkpoint: its name should be global_step_ and a number.")
-    return int(number)
-
-
-def _flush_to_disk(folder: Path) -> None:
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            with path.open("rb+") as file:
-                os.fsync(file.fileno())

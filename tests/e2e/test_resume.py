@@ -13,9 +13,12 @@ KILLED = -9
 MOMENTS = {
     "before the first step is written down": Moment(part="completions.jsonl", event="open"),
     "between the two logs of a step": Moment(part="completions.jsonl", event="open", count=2),
+    "while the state is taken": Moment(part=".unfinished-2/curriculum", event="os.mkdir"),
     "in the middle of writing a checkpoint": Moment(part=".unfinished-2/curriculum", event="open"),
+    "while weights are written beside the next step": Moment(part=".unfinished-2/actor/state/__0_0", event="open"),
     "when everything is written but the name": Moment(part="global_step_4", event="os.rename"),
     "between the checkpoint and its tracker": Moment(part="checkpoint_tracker", event="open", count=2),
+    "when the tensors are written and nothing says so": Moment(part=".unfinished-6/actor/state/.metadata"),
     "between a validation and the checkpoint": Moment(part=".unfinished-6", event="os.mkdir"),
     "while the logs are cut back": Moment(part="metrics.jsonl", event="os.rename"),
 }
@@ -28,7 +31,7 @@ def assert_same_run(run: Path, undisturbed: Path) -> None:
     assert len(records) == len(set(records)) > 0
     for name in ("checkpoint_tracker.json", "global_step_8/actor/huggingface/model.safetensors"):
         assert (run / "checkpoints" / name).read_bytes() == (undisturbed / "checkpoints" / name).read_bytes(), name
-    assert list((run / "checkpoints").glob(".unfinished-*")) == []
+    assert list((run / "checkpoints").glob(".*")) == []
 
 
 def test_the_undisturbed_run_has_two_stages_a_gate_and_groups_that_were_filtered(undisturbed):
@@ -75,16 +78,16 @@ def test_more_random_kills_change_nothing_either(world, undisturbed, tmp_path, s
 
 def test_the_best_and_the_newest_checkpoints_survive_a_kill_while_older_ones_are_deleted(world, tmp_path):
     command = ["train", *world.training(trainer__save_limit=1)]
-    deleting = Moment(part="rng.pt", event="os.remove")
-    assert radrl(*command, folder=tmp_path, moment=deleting).code == KILLED
+    for deleting in (Moment(part=".surplus-2", event="os.rename"), Moment(part="rng.pt", event="os.remove")):
+        assert radrl(*command, folder=tmp_path, moment=deleting).code == KILLED
 
     assert radrl(*command, folder=tmp_path).code == 0
 
     checkpoints = tmp_path / RUN / "checkpoints"
     best = json.loads((checkpoints / "checkpoint_tracker.json").read_text())["best_global_step"]
-    kept = {path.name for path in checkpoints.glob("global_step_*")}
-    assert kept <= {"global_step_8", f"global_step_{best}"}
-    assert "global_step_8" in kept
+    kept = {path.name for path in checkpoints.glob("*global_step_*")}
+    assert kept == {"global_step_8", f"global_step_{best}"}
+    assert list(checkpoints.glob(".*")) == []
 
 
 def test_a_warm_up_that_was_killed_ends_with_the_same_weights(world, tmp_path):

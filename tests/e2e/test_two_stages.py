@@ -65,7 +65,9 @@ def test_the_tracker_names_the_newest_checkpoint_and_the_best_validation(undistu
         for record in lines(undisturbed / "metrics.jsonl")
         if "val/reward_score" in record
     }
-    assert tracker["best_val_reward_score"] == max(scores.values())
-    assert tracker["best_global_step"] == max(scores, key=lambda step: (scores[step], -step))
+    saved = [int(each.name.rpartition("_")[2]) for each in (undisturbed / "checkpoints").glob("global_step_*")]
+    found = {step: score for step, score in scores.items() if step in saved}
+    assert tracker["best_val_reward_score"] == max(found.values())
+    assert tracker["best_global_step"] == max(found, key=lambda step: (found[step], -step))
     assert tracker["last_global_step"] == 8
     assert tracker["last_actor_path"] == "runs/phantom/grpo/checkpoints/global_step_8/actor"

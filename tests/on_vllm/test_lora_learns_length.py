@@ -1,6 +1,7 @@
 """Training through vLLM: what the adapter learns changes what vLLM writes."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from builders import policy_actor
@@ -8,7 +9,7 @@ from builders import policy_actor
 from radrl.algorithms.credit import assign_credit
 from radrl.batch import pack
 from radrl.config.schema import Config
-from radrl.engines.parity_probe import ProbedSampler
+from radrl.engines.parity_probe import ProbedSampler, trainer_logprobs
 from radrl.engines.sync import AdapterSync, MergedSync
 from radrl.engines.vllm import VllmEngine
 from radrl.engines.vllm_sampler import VllmSampler
@@ -79,7 +80,13 @@ def test_completions_grow_when_length_is_rewarded_and_an_adapter_learns_row_63(
     policy = with_many_ends(lora_policy)
     sync = AdapterSync(policy.model, adapter_engine)
     probe = learning.worker.rollout.probe.model_copy(update={"first": 1000})
-    sampler = ProbedSampler(VllmSampler(policy, adapter_engine, sync), policy, probe, sync=sync.name)
+    sampler = ProbedSampler(
+        VllmSampler(policy, adapter_engine, sync),
+        partial(trainer_logprobs, policy),
+        probe,
+        sync=sync.name,
+        dtype=policy.model.dtype,
+    )
     lengths = train_for_length(policy, sampler, render(policy), learning, steps=20)
     assert sum(lengths[-3:]) / 3 > 1.5 * sum(lengths[:3]) / 3
     assert sampler.take({})["mismatch/probe_mean_abs"] < 1e-4
@@ -99,9 +106,10 @@ def test_a_sync_that_copies_nothing_is_found_out(
 
     sampler = ProbedSampler(
         VllmSampler(policy, engine, NoSync(policy.model, engine)),
-        policy,
+        partial(trainer_logprobs, policy),
         learning.worker.rollout.probe,
         sync="merged tensors",
+        dtype=policy.model.dtype,
     )
     with pytest.raises(SyncError, match="went to the sampler as merged tensors"):
         train_for_length(policy, sampler, render(policy), learning, steps=2)
@@ -118,7 +126,11 @@ def test_rollouts_of_the_base_model_are_found_out(
 
     sync = Forgetful(lora_policy.model, adapter_engine)
     sampler = ProbedSampler(
-        VllmSampler(lora_policy, adapter_engine, sync), lora_policy, learning.worker.rollout.probe, sync=sync.name
+        VllmSampler(lora_policy, adapter_engine, sync),
+        partial(trainer_logprobs, lora_policy),
+        learning.worker.rollout.probe,
+        sync=sync.name,
+        dtype=lora_policy.model.dtype,
     )
     with pytest.raises(SyncError, match="went to the sampler as adapter folder"):
         train_for_length(lora_policy, sampler, render(lora_policy), learning, steps=3)

@@ -1,9 +1,9 @@
 """Passes through the model with gradient, and optimizer steps: what every process that trains a policy does."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float
@@ -11,18 +11,34 @@ from torch import Tensor
 
 from radrl.algorithms.objective import Objective, Rows, micro_batch_loss, step_metrics
 from radrl.batch import Batch
+from radrl.checkpoints import Writing
 from radrl.config.learning import ActorConfig
-from radrl.engines.checkpoint import load_weights, save_weights
+from radrl.engines.checkpoint import HUGGINGFACE, Saving, TrainedState, whole_tensors
 from radrl.engines.ledger import pack_efficiency
 from radrl.engines.optimizer import Optimizer
 from radrl.engines.parallel import OneProcess, Parallel
 from radrl.models.adapter import ModelAdapter
 from radrl.models.forward import score_completions
 from radrl.models.heads import TokenScores
-from radrl.models.load import save_adapter
+from radrl.models.load import save_processor, weights_of
 from radrl.models.packing import MicroBatch, plan
 from radrl.models.transfer import on_device
 from radrl.types import Prompt
+
+
+@runtime_checkable
+class PassSizes(Protocol):
+    """How much of a batch a pass takes."""
+
+    @property
+    def row_tokens(self) -> int:
+        """Tokens one packed row may hold."""
+        ...
+
+    @property
+    def micro_batch_tokens(self) -> int:
+        """Tokens one pass may hold."""
+        ...
 
 
 class PolicyLearner:
@@ -32,11 +48,18 @@ class PolicyLearner:
     """
 
     def __init__(
-        self, adapter: ModelAdapter, config: ActorConfig, *, total_updates: int, parallel: Parallel | None = None
+        self,
+        adapter: ModelAdapter,
+        config: ActorConfig,
+        *,
+        total_updates: int,
+        parallel: Parallel | None = None,
+        saving: Saving | None = None,
     ) -> None:
         self.adapter = adapter
         self.config = config
         self.parallel = parallel or OneProcess()
+        self.saving = saving or Saving()
         self.optimizer = Optimizer(
             module=adapter.model,
             config=config.optim,
@@ -44,6 +67,7 @@ class PolicyLearner:
             total_steps=total_updates,
             parallel=self.parallel,
         )
+        self._state = TrainedState(adapter.model, self.optimizer, parallel=self.parallel, saving=self.saving)
 
     def logprobs(self, batch: Batch) -> Float[Tensor, "T"]:
         """Log-probability of every completion token under the present weights, without gradient, on the CPU."""
@@ -68,16 +92,26 @@ class PolicyLearner:
         total = sum(self.parallel.gather(loss))
         return {"sft/loss": total, "sft/num_tokens": float(num_tokens), **self.optimizer.step()}
 
-    def save(self, folder: Path) -> None:
-        """Write weights, moments and counters; the weights also as a Hugging Face folder."""
-        save_weights(folder / "state", self.adapter.model, self.optimizer)
-        (folder / "optimizer.json").write_text(json.dumps(self.optimizer.state_dict()), encoding="utf-8")
-        save_adapter(self.adapter, folder / "huggingface")
+    def save(self, folder: Path) -> Writing | None:
+        """Take weights, moments and counters, the weights also for a Hugging Face folder; see `Persistent`."""
+        taken = self._state.take(folder)
+        model, is_writer = self.adapter.model, self.parallel.is_writer
+        tensors = whole_tensors(model, taken.model, is_writer=is_writer)
+        if not is_writer:
+            return self.saving.begin(taken.write)
+        # Tokenizers are not to be written in one thread while another one uses them.
+        save_processor(self.adapter.processor, folder / HUGGINGFACE)
+        write_weights = weights_of(model, tensors)
+
+        def write() -> None:
+            taken.write()
+            write_weights(folder / HUGGINGFACE)
+
+        return self.saving.begin(write)
 
     def load(self, folder: Path) -> None:
         """Take over what `save` wrote."""
-        load_weights(folder / "state", self.adapter.model, self.optimizer)
-        self.optimizer.load_state_dict(json.loads((folder / "optimizer.json").read_text(encoding="utf-8")))
+        self._state.load(folder)
 
     def _plan(
         self, prompts: Sequence[Prompt], completions: Sequence[Sequence[tuple[int, ...]]]
@@ -87,18 +121,19 @@ class PolicyLearner:
     def _step(self, batch: Batch, objective: Objective) -> Mapping[str, float]:
         """Sum the gradient of the sequences that teach something, and step."""
         assert batch.weights is not None, "the tokens of a step are weighted before it"
-        kept = _teaching(batch, objective)
+        kept = teaches(batch, objective)
         teaching = batch.select(kept.nonzero()[:, 0].tolist())
         assert teaching.weights is not None
         total = sum(self.parallel.gather(float(teaching.weights.sum())))
         micro_batches = self._plan(*grouped_completions(teaching))
+        num_passes = self.parallel.num_passes(len(micro_batches))
         measured = [self._accumulate(teaching, each, objective, total_weight=total) for each in micro_batches]
-        for _ in range(self.parallel.num_passes(len(micro_batches)) - len(micro_batches)):
+        for _ in range(num_passes - len(micro_batches)):
             self._keep_up(batch, objective)
-        gathered = self.parallel.gather([_read(values) for values in measured])
+        gathered = self.parallel.gather([fetched(values) for values in measured])
         return {
             **step_metrics([metrics for of_rank in gathered for metrics in of_rank]),
-            "perf/pack_efficiency": _mean(self.parallel.gather(pack_efficiency(micro_batches))),
+            "perf/pack_efficiency": mean(self.parallel.gather(pack_efficiency(micro_batches))),
             **self.optimizer.step(),
         }
 
@@ -126,29 +161,39 @@ class PolicyLearner:
         )
 
 
-@torch.no_grad()
 def batch_logprobs(
     adapter: ModelAdapter, batch: Batch, config: ActorConfig, *, parallel: Parallel | None = None
 ) -> Float[Tensor, "T"]:
     """Log-probability of every completion token of a batch under an adapter's weights, on the CPU."""
-    parallel = parallel or OneProcess()
-    logprobs = torch.empty(batch.num_tokens)
+
+    def logprobs(micro_batch: MicroBatch) -> Float[Tensor, "t"]:
+        return score_completions(adapter, micro_batch, temperature=batch.temperature).logprobs
+
     micro_batches = plan_passes(adapter, config, *grouped_completions(batch))
+    return numbers_of_tokens(logprobs, micro_batches, parallel=parallel or OneProcess())
+
+
+@torch.no_grad()
+def numbers_of_tokens(
+    score: Callable[[MicroBatch], Float[Tensor, "t"]], micro_batches: Sequence[MicroBatch], *, parallel: Parallel
+) -> Float[Tensor, "T"]:
+    """What a pass without gradient gives each completion token, in the order of the batch's tokens, on the CPU."""
     scored: list[tuple[tuple[int, ...], Tensor]] = []
     for number in range(parallel.num_passes(len(micro_batches))):
         is_own = number < len(micro_batches)
         micro_batch = micro_batches[number if is_own else -1]
-        scores = parallel.call(lambda each=micro_batch: score_completions(adapter, each, temperature=batch.temperature))
+        numbers = parallel.call(lambda each=micro_batch: score(each))
         if is_own:
-            scored.append((micro_batch.token_index, scores.logprobs))
-    for index, values in scored:
-        logprobs[torch.tensor(index)] = values.cpu()
-    return logprobs
+            scored.append((micro_batch.token_index, numbers))
+    found = torch.empty(sum(len(index) for index, _ in scored))
+    for index, numbers in scored:
+        found[torch.tensor(index)] = numbers.cpu()
+    return found
 
 
 def plan_passes(
     adapter: ModelAdapter,
-    config: ActorConfig,
+    config: PassSizes,
     prompts: Sequence[Prompt],
     completions: Sequence[Sequence[tuple[int, ...]]],
 ) -> tuple[MicroBatch, ...]:
@@ -173,14 +218,15 @@ def grouped_completions(batch: Batch) -> tuple[list[Prompt], list[list[tuple[int
 def mean_of_each(steps: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """Mean of every metric over the steps that report it."""
     names = dict.fromkeys(name for step in steps for name in step)
-    return {name: _mean([step[name] for step in steps if name in step]) for name in names}
+    return {name: mean([step[name] for step in steps if name in step]) for name in names}
 
 
-def _mean(values: Sequence[float]) -> float:
+def mean(values: Sequence[float]) -> float:
+    """Return the mean of some numbers."""
     return sum(values) / len(values)
 
 
-def _read(metrics: Mapping[str, Tensor]) -> dict[str, float]:
+def fetched(metrics: Mapping[str, Tensor]) -> dict[str, float]:
     """Fetch metrics from the device."""
     return dict(zip(metrics, torch.stack(list(metrics.values())).tolist(), strict=True))
 
@@ -206,7 +252,7 @@ def _rows(batch: Batch, micro_batch: MicroBatch, *, total_weight: float, device:
     )
 
 
-def _teaching(batch: Batch, objective: Objective) -> Bool[Tensor, "N"]:
+def teaches(batch: Batch, objective: Objective) -> Bool[Tensor, "N"]:
     """Which sequences add to the gradient: those that count and, without another term, have an advantage somewhere."""
     assert batch.advantages is not None, "credit is assigned before the update"
     assert batch.weights is not None, "the tokens of a step are weighted before it"

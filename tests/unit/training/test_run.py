@@ -3,8 +3,9 @@ import json
 
 import pytest
 
+from radrl.checkpoints import TRACKER, saved_steps
 from radrl.errors import CheckpointError, ConfigError, Interrupted
-from radrl.run import TRACKER, Run, open_folder, saved_steps
+from radrl.run import Run, open_folder
 
 
 class Counter:

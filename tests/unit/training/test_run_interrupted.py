@@ -4,8 +4,9 @@ import json
 
 import pytest
 
+from radrl.checkpoints import TRACKER, saved_steps
 from radrl.errors import CheckpointError
-from radrl.run import TRACKER, Run, saved_steps
+from radrl.run import Run
 
 
 def take_step(run, step):
