@@ -5,6 +5,7 @@ import json
 import pytest
 from builders import a_completion, a_prompt
 
+from radrl.checkpoints import saved_steps
 from radrl.config.schema import AdvanceConfig, Config, GateConfig, PassRateConfig, RewardConfig
 from radrl.curriculum import Budget, Curriculum, Stage, Validation
 from radrl.data.stream import PromptStream
@@ -12,7 +13,7 @@ from radrl.difficulty import describe_rates
 from radrl.errors import NoSignal
 from radrl.rewards.rubric import Rubric
 from radrl.roles import Roles
-from radrl.run import Run, saved_steps
+from radrl.run import Run
 from radrl.trainer import train
 
 YES = "<think>fluid</think><answer>left pleural effusion ✅</answer><think>s</think><answer>yes</answer>"
@@ -185,7 +186,7 @@ def test_validations_advance_the_stage_and_each_stage_is_validated_on_its_own_pr
         *[("hard", 0.0)] * 3,
     ]
     # The best of the easy stage says nothing about the hard one, whose questions are others.
-    tracker = json.loads((run.checkpoints / "checkpoint_tracker.json").read_text())
+    tracker = json.loads((run.checkpoints.folder / "checkpoint_tracker.json").read_text())
     assert (tracker["best_global_step"], tracker["best_val_reward_score"]) == (3, 0.0)
     assert set(tracker) == {"best_global_step", "best_val_reward_score", "last_global_step", "last_actor_path"}
 

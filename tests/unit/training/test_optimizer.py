@@ -7,9 +7,10 @@ import torch
 from torch import nn
 
 from radrl.config.learning import OptimConfig
-from radrl.engines.checkpoint import load_weights, save_weights
+from radrl.engines.checkpoint import Saving, TrainedState
 from radrl.engines.kahan import KahanAdamW
 from radrl.engines.optimizer import Optimizer
+from radrl.engines.parallel import OneProcess
 from radrl.errors import ConfigError
 
 NUM_STEPS = 400
@@ -147,17 +148,20 @@ def test_row_69_a_checkpoint_goes_on_to_the_bit(tmp_path, strategy, dtype):
     straight = Small(dtype)
     rule = open_optimizer(straight, strategy=strategy, lr=1e-3)
     walk_backward(straight, rule, steps=range(3))
-    save_weights(tmp_path / "state", straight, rule)
+    saved(straight, rule).take(tmp_path).write()
     resumed = Small(dtype)
     again = open_optimizer(resumed, strategy=strategy, lr=1e-3)
-    load_weights(tmp_path / "state", resumed, again)
-    again.load_state_dict(rule.state_dict())
+    saved(resumed, again).load(tmp_path)
 
     walk_backward(straight, rule, steps=range(3, 6))
     walk_backward(resumed, again, steps=range(3, 6))
 
     expected = flat(straight, rule)
     assert all(torch.equal(tensor, expected[name]) for name, tensor in flat(resumed, again).items())
+
+
+def saved(module, optimizer):
+    return TrainedState(module, optimizer, parallel=OneProcess(), saving=Saving())
 
 
 def walk_backward(module, optimizer, *, steps):
@@ -172,11 +176,11 @@ def test_weights_that_do_not_learn_are_not_in_a_checkpoint(tmp_path):
     module = Small()
     module.vector.requires_grad_(False)
     optimizer = open_optimizer(module)
-    save_weights(tmp_path / "state", module, optimizer)
+    saved(module, optimizer).take(tmp_path).write()
     module.vector.data.fill_(7.0)
     module.matrix.data.fill_(7.0)
 
-    load_weights(tmp_path / "state", module, optimizer)
+    saved(module, optimizer).load(tmp_path)
 
     assert torch.equal(module.matrix, Small().matrix)
     assert module.vector.unique().tolist() == [7.0]

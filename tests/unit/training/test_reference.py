@@ -103,7 +103,7 @@ def test_row_46_the_policy_is_back_after_a_reference_pass_that_failed(tiny, args
     actor.update(batch.replace(reference_logprobs=reference.logprobs(batch)))
     now = actor.logprobs(batch)
 
-    def fail(*_):
+    def fail(*_, **__):
         raise RuntimeError("out of memory")
 
     with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="out of memory"):

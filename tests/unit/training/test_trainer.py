@@ -5,6 +5,7 @@ import pytest
 from builders import a_completion, a_group, a_prompt
 
 from radrl.algorithms.kl_control import KlController
+from radrl.checkpoints import saved_steps
 from radrl.collect import collect, has_signal
 from radrl.config.schema import Config, GateConfig, RewardConfig
 from radrl.curriculum import Budget, Curriculum, Stage, Validation
@@ -12,7 +13,7 @@ from radrl.data.stream import PromptStream
 from radrl.errors import NoSignal
 from radrl.rewards.rubric import Rubric
 from radrl.roles import Roles
-from radrl.run import Run, saved_steps
+from radrl.run import Run
 from radrl.trainer import train
 
 YES = "<think>fluid</think><answer>left pleural effusion ✅</answer><think>s</think><answer>yes</answer>"
@@ -90,6 +91,10 @@ def run_loop(tmp_path, config, sampler, *, num_steps=2):
     return actor
 
 
+def ids(collected):
+    return [completions[0].prompt.sample.id for completions in collected.completions]
+
+
 def lines(path):
     return [json.loads(line) for line in path.read_text().splitlines()]
 
@@ -134,7 +139,7 @@ def test_without_filtering_the_first_groups_are_the_batch():
 
     collected = collect(a_stage(a_config()), sampler, a_config(), step=1)
 
-    assert len(collected.groups) == 2
+    assert len(collected.written) == 2
     assert len(sampler.calls) == 1
 
 
@@ -144,7 +149,7 @@ def test_filtering_replaces_groups_without_signal_by_fresh_prompts_with_another_
 
     collected = collect(a_stage(config), sampler, config, step=1)
 
-    assert [group.prompt.sample.id for group in collected.groups] == ["q2", "q3"]
+    assert ids(collected) == ["q2", "q3"]
     assert (collected.num_sampled, collected.num_rounds) == (4, 2)
     assert sampler.calls[0][1] != sampler.calls[1][1]
 
@@ -177,7 +182,7 @@ def test_row_43_a_batch_that_stays_short_after_its_tries_is_trained_on_as_it_is_
 
     collected = collect(a_stage(config), sampler, config, step=1)
 
-    assert [group.prompt.sample.id for group in collected.groups] == ["q1"]
+    assert ids(collected) == ["q1"]
     assert (collected.num_sampled, collected.num_rounds) == (4, 3)
     assert "trains on 1 of 2 groups" in caplog.text
 
@@ -188,7 +193,7 @@ def test_row_42_a_batch_that_stays_short_falls_back_to_its_first_groups_with_a_w
 
     collected = collect(a_stage(config), sampler, config, step=1)
 
-    assert [group.prompt.sample.id for group in collected.groups] == ["q0", "q1"]
+    assert ids(collected) == ["q0", "q1"]
     assert collected.num_rounds == 3
     assert "trains on its first 2 groups as they are: only 1 of 5" in caplog.text
 
@@ -217,10 +222,10 @@ def test_row_36_a_greedy_completion_leaves_the_gate_as_the_steps_rollouts_set_it
     config = a_config(adv_estimator="remax")
     stage = a_stage(config, gate="ema")
 
-    collected = collect(stage, GreedySampler([YES, NO], greedy=[YES]), config, step=1)
+    settled = collect(stage, GreedySampler([YES, NO], greedy=[YES]), config, step=1).settle(stage.rubric)
 
     assert stage.rubric.gate.average == 0.5
-    assert collected.baselines.tolist() == pytest.approx([1.0, 1.0])
+    assert settled.baselines.tolist() == pytest.approx([1.0, 1.0])
 
 
 def test_row_37_the_loop_takes_the_kl_off_rewards_at_the_present_coefficient_and_then_steers_it(tmp_path):

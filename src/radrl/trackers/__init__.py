@@ -1,0 +1,1 @@
+"""Homes for what a run writes besides its own folder, each an optional package."""
