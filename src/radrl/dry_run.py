@@ -3,6 +3,8 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 
@@ -14,7 +16,7 @@ from radrl.errors import CheckFailed
 from radrl.models.adapter import ModelAdapter
 from radrl.phases import PhaseClock
 from radrl.stages import check_rubrics
-from radrl.train import Composed, compose, open_pool, read_config
+from radrl.train import Composed, compose, machines_of, open_pool, read_config
 from radrl.types import Completion, Prompt, RewardResult, Rollout, RolloutGroup
 
 
@@ -33,7 +35,7 @@ class DryRun:
     completion_tokens: int
     """The longest that any stage allows."""
     seconds: float
-    """Reference pass and update, the optimizer step included; the first of a process, so slower than later ones."""
+    """Passes of the reference and the critic, and the updates; the first of a process, so slower than later ones."""
     peak_memory_gb: float | None
     """None where the system does not tell."""
     available_gb: float | None
@@ -56,8 +58,13 @@ def dry_run_from(args: Sequence[str]) -> None:
     check(loaded.config, paths=True, origins=loaded.origins)
     with open_pool(loaded.config) as pool:
         check_rubrics(loaded.config, pool)
-        composed = compose(loaded.config, pool)
-    sys.stdout.write(run_dry(loaded.config, composed).sentences() + "\n")
+        with (
+            # The workers of a cluster write logs, which are of no use afterwards.
+            TemporaryDirectory(prefix="radrl-dry-run-") as scratch,
+            machines_of(loaded.config, folder=Path(scratch) / "run") as cluster,
+        ):
+            tried = run_dry(loaded.config, compose(loaded.config, pool, cluster))
+    sys.stdout.write(tried.sentences() + "\n")
 
 
 def run_dry(config: Config, composed: Composed) -> DryRun:
@@ -71,6 +78,8 @@ def run_dry(config: Config, composed: Composed) -> DryRun:
     try:
         with clock.measure("dry_run"):
             annotated = roles.annotate(batch)
+            if roles.critic:
+                roles.critic.update(annotated.replace(returns=annotated.rewards[annotated.sequence]))
             roles.actor.update(annotated)
     except torch.OutOfMemoryError as error:
         raise CheckFailed(

@@ -29,6 +29,10 @@ class SyncError(RadrlError, RuntimeError):
     """A sampler that does not have the weights it says it samples from."""
 
 
+class ClusterError(RadrlError, RuntimeError):
+    """A worker that died, hung or failed; the message names it, its machine and its log (exit code 4)."""
+
+
 class NoSignal(RadrlError, RuntimeError):
     """Nothing left to learn from: no group of rollouts has any spread in its outcome (exit code 3)."""
 

@@ -1,18 +1,21 @@
 """Composes a training run from its configuration: `radrl train` and `radrl sft`."""
 
 import contextlib
+import importlib.util
 import logging
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import torch
 from rich.console import Console
 
 from radrl.algorithms.kl_control import KlController
-from radrl.compat import quiet_transformers
-from radrl.config.check import check, check_image_tokens, check_sequence_length
+from radrl.checkpoints import Persistent
+from radrl.config.check import check
 from radrl.config.load import Loaded, load_config
 from radrl.config.schema import Config
 from radrl.config.show import changed_keys, to_yaml
@@ -20,30 +23,32 @@ from radrl.curriculum import Budget, Curriculum
 from radrl.data.load import load_samples
 from radrl.data.stream import PromptStream
 from radrl.engines.actor import PolicyActor
+from radrl.engines.critic import open_critic, policy_steps
 from radrl.engines.debug import Setting, debugged
-from radrl.engines.learner import PolicyLearner
-from radrl.engines.metered import metered, open_ledger, recipe_of
+from radrl.engines.metered import metered
 from radrl.engines.parity_probe import ProbedSampler
-from radrl.engines.passes import set_up_passes
+from radrl.engines.policy import Engines, Extent, Standing, open_engines, open_learner, open_policy
 from radrl.engines.profiler import StepProfiler
-from radrl.engines.reference import open_reference
-from radrl.engines.sampler import open_sampler
-from radrl.engines.start_up import facts_of, start_up_rows
-from radrl.errors import DataError
+from radrl.engines.start_up import start_up_rows
+from radrl.errors import ConfigError, DataError
 from radrl.exits import guarded
 from radrl.models.adapter import ModelAdapter
-from radrl.models.freezing import prepare_training, trained_table
-from radrl.models.load import load_adapter
+from radrl.models.freezing import trained_table
+from radrl.models.hub import model_folder
 from radrl.phases import PhaseClock
 from radrl.progress import show_table, step_progress
-from radrl.rewards.pool import RewardPool
+from radrl.rates import TokenRates
+from radrl.rewards.pool import Processes, RewardPool
 from radrl.roles import Roles
-from radrl.run import Meter, Persistent, Run, open_folder, stopping_on_signals
+from radrl.run import Meter, Run, move_aside, open_folder, stopping_on_signals
 from radrl.sft import Lesson, Lessons, warm_up
 from radrl.stages import build_curriculum, check_rubrics, render_prompts
-from radrl.trackers import open_trackers
+from radrl.trackers.open import open_trackers
 from radrl.trainer import train
 from radrl.types import Sample
+
+if TYPE_CHECKING:
+    from radrl.cluster.open import Cluster
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +67,8 @@ class Composed:
     curriculum: Curriculum
     parts: dict[str, Persistent]
     """What a checkpoint holds, by name."""
+    standing: Standing
+    """Where the policy is and what its work amounts to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,55 +110,121 @@ def run_training(config: Config, *, command: Sequence[str], origins: Mapping[str
     check(config, paths=True, origins=origins)
     with open_pool(config) as pool:
         check_rubrics(config, pool)
-        return _run_training(config, pool, command=command)
+        with machines_of(config, folder=run_folder(config)) as cluster, contextlib.closing(pool):
+            return train_on(cluster, config, pool, command=command)
 
 
-def _run_training(config: Config, pool: RewardPool, *, command: Sequence[str]) -> Path:
-    composed = compose(config, pool)
-    recipe, clock = recipe_of(composed.adapter, config), PhaseClock()
-    ledger = open_ledger(composed.adapter, recipe)
-    roles = metered(composed.roles, ledger=ledger, clock=clock, config=config, recipe=recipe)
+def train_on(cluster: "Cluster | None", config: Config, pool: RewardPool, *, command: Sequence[str]) -> Path:
+    """Train in the workers of a cluster, or in this process without one."""
+    composed = compose(config, pool, cluster)
+    standing, clock = composed.standing, PhaseClock()
+    ledger = standing.ledger
+    roles = metered(composed.roles, ledger=ledger, clock=clock, config=config, recipe=standing.recipe)
     setting = debugged(Setting(config=config, roles=roles, curriculum=composed.curriculum))
     watching = Watching(
         title="train",
         total_steps=composed.curriculum.total_steps,
         watched=WATCHED_TRAIN,
-        set_up=start_up_rows(config, facts_of(composed.adapter)),
+        set_up={**start_up_rows(config, standing.facts), **(cluster.rows() if cluster else {})},
         clock=clock,
-        meters=(ledger, composed.sampler),
+        meters=(
+            ledger,
+            composed.sampler,
+            pool,
+            TokenRates(num_devices=config.trainer.nnodes * config.trainer.n_gpus_per_node),
+            *(cluster.meters if cluster else ()),
+        ),
     )
     with open_run(config, composed.parts, watching, command=command) as run:
         train(setting.config, setting.roles, setting.curriculum, run)
     return run.folder
 
 
-def compose(config: Config, pool: RewardPool) -> Composed:
-    """Open the model and build what a run is made of."""
-    adapter = open_model(config)
+def compose(config: Config, pool: RewardPool, cluster: "Cluster | None" = None) -> Composed:
+    """Open the model, here or in the workers of a cluster, and build what a run is made of."""
+    adapter = open_model(config, weights=cluster is None)
     curriculum = build_curriculum(config, adapter, pool)
-    updates_a_step = config.worker.actor.ppo_epochs * (
-        config.data.rollout_batch_size // config.worker.actor.global_batch_size
-    )
+    extent = extent_of(config, total_steps=curriculum.total_steps)
+    engines = cluster.open_engines(extent) if cluster else open_engines(adapter, config, extent)
     kl = KlController(config.algorithm)
-    learner = PolicyLearner(adapter, config.worker.actor, total_updates=curriculum.total_steps * updates_a_step)
-    actor = PolicyActor(learner, config.worker.actor, config.algorithm, kl=kl)
-    sampler = open_sampler(adapter, config)
+    actor = PolicyActor(
+        engines.learner, config.worker.actor, config.algorithm, kl=kl, one_step_off=config.trainer.one_step_off
+    )
+    sampler = probed(engines, config)
+    critic = open_critic(config, engines.critic) if engines.critic else None
     roles = Roles(
         actor=actor,
         sampler=sampler,
-        reference=open_reference(adapter, config),
+        reference=engines.reference,
+        critic=critic,
         kl=kl,
+        rescores=config.algorithm.ratio_mode == "decoupled",
+        samples_apart=config.worker.rollout.placement == "apart",
     )
     parts: dict[str, Persistent] = {"actor": actor, "curriculum": curriculum}
+    if critic is not None:
+        parts["critic"] = critic
     if config.algorithm.kl_type == "adaptive":
         parts["kl"] = kl
-    return Composed(adapter=adapter, roles=roles, sampler=sampler, curriculum=curriculum, parts=parts)
+    return Composed(
+        adapter=adapter, roles=roles, sampler=sampler, curriculum=curriculum, parts=parts, standing=engines.standing
+    )
+
+
+def extent_of(config: Config, *, total_steps: int) -> Extent:
+    """How many optimizer steps the policy takes in a run of so many training steps."""
+    actor = config.worker.actor
+    updates_a_step = actor.ppo_epochs * (config.data.rollout_batch_size // actor.global_batch_size)
+    return Extent(steps=total_steps, updates=policy_steps(config, total_steps=total_steps) * updates_a_step)
+
+
+def probed(engines: Engines, config: Config) -> ProbedSampler:
+    """The sampler, held against the trainer."""
+    assert engines.fed is not None, "a run has a sampler"
+    return ProbedSampler(
+        engines.fed.sampler,
+        engines.score,
+        config.worker.rollout.probe,
+        sync=engines.fed.sync,
+        dtype=getattr(torch, engines.standing.facts.dtype),
+        num_samplers=engines.num_samplers,
+    )
+
+
+@contextlib.contextmanager
+def machines_of(config: Config, *, folder: Path) -> "Iterator[Cluster | None]":
+    """The cluster that a run is on, with its workers in their places; None for a run in this process.
+
+    An earlier run's folder is moved aside where that is asked for, before the workers begin to write their logs there.
+
+    Raises ConfigError where Ray is not installed or the cluster is too small.
+    """
+    if not config.trainer.needs_cluster:
+        yield None
+        return
+    if importlib.util.find_spec("ray") is None:
+        raise ConfigError(
+            f"trainer.nnodes = {config.trainer.nnodes} and trainer.n_gpus_per_node = {config.trainer.n_gpus_per_node} "
+            "make a run of several processes, which needs Ray. Install it with pip install 'radrl[cluster]'."
+        )
+    from radrl.cluster.open import open_cluster
+
+    if config.trainer.fresh and folder.exists():
+        move_aside(folder)
+    with open_cluster(config, folder=folder) as cluster:
+        yield cluster
 
 
 def run_warm_up(config: Config, *, command: Sequence[str], origins: Mapping[str, str] | None = None) -> Path:
     """Fit the policy to the reference traces; resumes when the run's folder holds a checkpoint."""
     check(config, paths=True, supervised=True, origins=origins)
-    adapter = open_model(config)
+    with machines_of(config, folder=run_folder(config)) as cluster:
+        return warm_up_on(cluster, config, command=command)
+
+
+def warm_up_on(cluster: "Cluster | None", config: Config, *, command: Sequence[str]) -> Path:
+    """Fit the policy in the workers of a cluster, or in this process without one."""
+    adapter = open_model(config, weights=cluster is None)
     samples = load_samples(config.data.train_files, config.data)
     lessons = [
         Lesson(prompt=prompt, target_ids=_target(adapter, prompt.sample, limit=config.data.max_response_length))
@@ -163,7 +236,8 @@ def run_warm_up(config: Config, *, command: Sequence[str], origins: Mapping[str,
         prompts_a_step=config.worker.actor.global_batch_size,
     )
     total_steps = budget.in_steps(len(lessons))
-    learner = PolicyLearner(adapter, config.worker.actor, total_updates=total_steps)
+    extent = Extent(steps=total_steps, updates=total_steps)
+    learner = cluster.open_learner(extent) if cluster else open_learner(adapter, config, extent)
     actor = PolicyActor(learner, config.worker.actor, config.algorithm)
     stream = Lessons(PromptStream(lessons, seed=config.trainer.seed, shuffle=config.data.shuffle))
     parts: dict[str, Persistent] = {"actor": actor, "lessons": stream}
@@ -173,38 +247,32 @@ def run_warm_up(config: Config, *, command: Sequence[str], origins: Mapping[str,
     return run.folder
 
 
-def open_model(config: Config) -> ModelAdapter:
-    """Load the policy's starting weights onto the device that the configuration names, and show which of them learn."""
-    quiet_transformers()
-    model = config.worker.actor.model
-    adapter = load_adapter(
-        model.model_path,
-        device=config.trainer.device,
-        dtype=config.trainer.dtype,
-        min_pixels=config.data.min_pixels,
-        max_pixels=config.data.max_pixels,
-        chat_template=config.data.override_chat_template,
-        tokenizer_path=model.tokenizer_path,
-        trust_remote_code=model.trust_remote_code,
-        freeze_vision_tower=model.freeze_vision_tower,
-        attention=config.worker.actor.attention,
-    )
-    check_image_tokens(config, pixels_per_token=adapter.family.pixels_per_token)
-    check_sequence_length(config, longest=adapter.family.longest_sequence)
-    prepare_training(adapter, model, seed=config.trainer.seed)
-    set_up_passes(adapter, config)
+def open_model(config: Config, *, weights: bool = True) -> ModelAdapter:
+    """Open the policy, or without `weights` what renders its prompts, and show which of its weights learn."""
+    adapter = open_policy(config) if weights else open_policy(config, device="cpu", weights=False)
     Console(stderr=True).print(trained_table(adapter.model))
     return adapter
 
 
 def open_pool(config: Config) -> RewardPool:
-    """Where the rewards of a run are computed; what foreign ones print goes to the run's `logs/rewards.txt`."""
+    """Where the rewards of a run are computed; what foreign ones print goes to the run's `logs/rewards.txt`.
+
+    Workers are on the machines of the run's cluster where it has one; they start with the first call.
+    """
     model = config.worker.actor.model
+    printed_to = run_folder(config).absolute() / "logs" / "rewards.txt"
+
+    def start_on_cluster(num_workers: int) -> Processes:
+        from radrl.cluster.reward_workers import RewardWorkers
+
+        return RewardWorkers(num_workers, printed_to=printed_to)
+
     return RewardPool(
         num_workers=config.worker.reward.num_workers,
         timeout_s=config.worker.reward.timeout_s,
-        tokenizer_path=model.tokenizer_path or model.model_path or None,
-        printed_to=run_folder(config) / "logs" / "rewards.txt",
+        tokenizer_path=model.tokenizer_path or str(model_folder(model.model_path)),
+        printed_to=printed_to,
+        start=start_on_cluster if config.trainer.needs_cluster and config.worker.reward.num_workers > 0 else None,
     )
 
 
@@ -219,7 +287,8 @@ def open_run(
         config_text=to_yaml(config),
         changed_keys=changed_keys(config, folder / "config.yaml"),
         command=command,
-        fresh=config.trainer.fresh,
+        # On a cluster it was moved aside before the workers began to write their logs.
+        fresh=config.trainer.fresh and not config.trainer.needs_cluster,
         set_up=watching.set_up,
     )
     if watching.set_up:
@@ -231,7 +300,8 @@ def open_run(
             parts=parts,
             save_freq=config.trainer.save_freq,
             save_limit=config.trainer.save_limit,
-            trackers=open_trackers(config.trainer.logger, folder / "logs"),
+            trackers=open_trackers(config, folder / "logs"),
+            generations_file=config.trainer.generation_samples_file,
             progress=progress,
             start_from=config.trainer.load_checkpoint_path,
             clock=watching.clock,

@@ -12,6 +12,7 @@ from radrl.algorithms.credit import counted_sequences
 from radrl.algorithms.kl_control import KlController
 from radrl.algorithms.objective import Objective
 from radrl.batch import Batch
+from radrl.checkpoints import Writing
 from radrl.config.learning import ActorConfig, AlgorithmConfig
 from radrl.types import Prompt
 
@@ -34,8 +35,8 @@ class Learner(Protocol):
         """Take one step on the cross-entropy of all target tokens over `num_tokens`."""
         ...
 
-    def save(self, folder: Path) -> None:
-        """Write weights, moments and counters."""
+    def save(self, folder: Path) -> Writing | None:
+        """Take weights, moments and counters; calling what is returned writes them. See `Persistent`."""
         ...
 
     def load(self, folder: Path) -> None:
@@ -51,13 +52,23 @@ class PolicyActor:
     """
 
     def __init__(
-        self, learner: Learner, config: ActorConfig, algorithm: AlgorithmConfig, *, kl: KlController | None = None
+        self,
+        learner: Learner,
+        config: ActorConfig,
+        algorithm: AlgorithmConfig,
+        *,
+        kl: KlController | None = None,
+        one_step_off: bool = False,
     ) -> None:
-        """`kl` says the present weight of a KL term in the loss; without it the weight is `algorithm.kl_coef`."""
+        """`kl` says the present weight of a KL term in the loss; without it the weight is `algorithm.kl_coef`.
+
+        `one_step_off` says that the policy may have taken a step since the completions were sampled.
+        """
         self.learner = learner
         self.config = config
         self.algorithm = algorithm
         self.kl = kl or KlController(algorithm)
+        self.one_step_off = one_step_off
 
     def logprobs(self, batch: Batch) -> Float[Tensor, "T"]:
         """Log-probability of every completion token under the present weights, without gradient."""
@@ -67,9 +78,13 @@ class PolicyActor:
         """Take `ppo_epochs` passes over the batch, a step for every `global_batch_size` prompts."""
         num_steps = len(batch.split_by_groups(self.config.global_batch_size))
         objective = Objective.of(
-            self.config, self.algorithm, num_updates=num_steps * self.config.ppo_epochs, kl_coef=self.kl.coef
+            self.config,
+            self.algorithm,
+            num_updates=num_steps * self.config.ppo_epochs,
+            kl_coef=self.kl.coef,
+            one_step_off=self.one_step_off,
         )
-        if objective.ratio_mode == "decoupled":
+        if objective.ratio_mode == "decoupled" and batch.old_logprobs is None:
             batch = batch.replace(old_logprobs=self.logprobs(batch))
         steps = [self._weighted(part) for part in batch.split_by_groups(self.config.global_batch_size)]
         return self.learner.learn(steps, objective, epochs=self.config.ppo_epochs)
@@ -78,9 +93,9 @@ class PolicyActor:
         """Take one step on the mean cross-entropy of all target tokens."""
         return self.learner.fit(prompts, targets, num_tokens=sum(len(target) for target in targets))
 
-    def save(self, folder: Path) -> None:
-        """Write weights, moments and counters; the weights also as a Hugging Face folder."""
-        self.learner.save(folder)
+    def save(self, folder: Path) -> Writing | None:
+        """Take weights, moments and counters, the weights also for a Hugging Face folder; see `Persistent`."""
+        return self.learner.save(folder)
 
     def load(self, folder: Path) -> None:
         """Take over what `save` wrote."""

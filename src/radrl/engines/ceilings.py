@@ -12,8 +12,8 @@ from typing import Literal
 
 import torch
 
+from radrl.durable import write_atomically
 from radrl.graph.cache import default_folder
-from radrl.run import write_atomically
 
 log = logging.getLogger(__name__)
 

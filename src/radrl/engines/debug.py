@@ -14,7 +14,7 @@ from radrl.config.schema import Config
 from radrl.curriculum import Curriculum
 from radrl.data.completions import Recorded, read_steps
 from radrl.errors import ConfigError, DataError
-from radrl.roles import Actor, Roles, Sampling
+from radrl.roles import Actor, Critic, Roles, Sampling
 from radrl.types import Completion, Prompt
 
 
@@ -31,8 +31,10 @@ def debugged(setting: Setting) -> Setting:
     """Change what the loop is run with as `trainer.debug` says; `overfit_one_batch` is the stages' business."""
     match setting.config.trainer.debug:
         case "rollout_only":
-            idle = IdleActor(setting.roles.actor)
-            return dataclasses.replace(setting, roles=dataclasses.replace(setting.roles, actor=idle))
+            roles = setting.roles
+            critic = roles.critic and IdleCritic(roles.critic)
+            idle = dataclasses.replace(roles, actor=IdleActor(roles.actor), critic=critic)
+            return dataclasses.replace(setting, roles=idle)
         case "replay":
             return replayed(setting, Path(setting.config.trainer.replay_file or ""))
         case _:
@@ -54,7 +56,9 @@ def replayed(setting: Setting, file: Path) -> Setting:
         )
     config = setting.config
     algorithm = config.algorithm.model_copy(update={"online_filtering": False, "filter_when_short": "shorter"})
-    trainer = config.trainer.model_copy(update={"max_try_make_batch": 1, "val_before_train": False})
+    trainer = config.trainer.model_copy(
+        update={"max_try_make_batch": 1, "val_before_train": False, "one_step_off": False}
+    )
     curriculum.stages = [
         dataclasses.replace(stage, validation=None, advance=None, pass_rate=None) for stage in curriculum.stages
     ]
@@ -74,6 +78,21 @@ class IdleActor:
     def logprobs(self, batch: Batch) -> Float[Tensor, "T"]:
         """Log-probability of every completion token under the present weights, without gradient."""
         return self._actor.logprobs(batch)
+
+    def update(self, batch: Batch) -> Mapping[str, float]:  # noqa: ARG002
+        """Leave the weights as they are; there is nothing to report."""
+        return {}
+
+
+class IdleCritic:
+    """A critic that values and never learns."""
+
+    def __init__(self, critic: Critic) -> None:
+        self._critic = critic
+
+    def values(self, batch: Batch) -> Float[Tensor, "T"]:
+        """Value of the state before each completion token."""
+        return self._critic.values(batch)
 
     def update(self, batch: Batch) -> Mapping[str, float]:  # noqa: ARG002
         """Leave the weights as they are; there is nothing to report."""

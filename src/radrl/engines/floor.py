@@ -54,11 +54,13 @@ def step_work(
     *,
     has_reference: bool,
     own_sampler: bool,
+    num_shards: int = 1,
 ) -> Mapping[str, tuple[Work, ...]]:
     """Work of each phase of one step on these groups, with every prompt and image passed once.
 
     `own_sampler` says that the sampler holds weights of its own: it encodes the images for itself, and is sent what was
-    learnt. Otherwise features of an encoder that does not learn serve sampler, reference and update alike.
+    learnt. Otherwise features of an encoder that does not learn serve sampler, reference and update alike. Of
+    `num_shards` ranks each steps on its part of the weights.
     """
     images = work.vision_forward(shape.vision, groups, weight_bytes=recipe.weight_bytes)
     is_reused = not own_sampler and not recipe.trains_vision
@@ -69,7 +71,7 @@ def step_work(
     if has_reference:
         apart = (images,) if recipe.trains_vision else ()
         phases["ref"] = (*apart, work.forward(shape, groups, recipe))
-    phases["update_actor"] = (*learning, work.update(shape, groups, recipe))
+    phases["update_actor"] = (*learning, work.update(shape, groups, recipe, num_shards=num_shards))
     if own_sampler:
         phases["sync"] = (work.sync(shape, recipe),)
     return phases

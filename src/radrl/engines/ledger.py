@@ -34,6 +34,11 @@ class Ledger:
         if datasheet is None:
             log.info("this device is not in the table of makers' figures: perf/mfu_* is left out, the floor is not")
 
+    @property
+    def shape(self) -> ModelShape | None:
+        """Sizes of the model; None where its costs are not known."""
+        return self._shape
+
     def charge(self, phase: str, count: Callable[[ModelShape, Recipe], Sequence[Work]]) -> None:
         """Add the pieces of work that a phase did one after the other, counted for the model at hand."""
         if self._shape is not None:

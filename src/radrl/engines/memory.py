@@ -15,6 +15,19 @@ _FLOAT32 = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shards:
+    """How what learns is cut between ranks. A weight is held in float32 by the rank that steps on it.
+
+    Example: FSDP2 over 16 ranks, one layer fetched ahead: `Shards(num=16, layers_at_once=2)`
+    """
+
+    num: int
+    """Ranks that hold one copy between them."""
+    layers_at_once: int
+    """Decoder layers that are whole at a time: the one at work and those fetched ahead; all of them in ZeRO-2."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryEstimate:
     """Bytes of each component.
 
@@ -23,6 +36,7 @@ class MemoryEstimate:
     """
 
     weights: int
+    """Where they are sharded, this rank's part, and the layers that are whole at a time."""
     copies: int
     """A reference model and a sampler's own weights."""
     gradients: int
@@ -36,12 +50,16 @@ class MemoryEstimate:
     """One tile of logits with what is computed from it."""
     kv_cache: int
     """Keys and values of all completions that are written at the same time, each at its longest."""
+    critic: int = 0
+    """Weights, gradients and moments of a critic of the policy's size; a frozen base serves both."""
     optimizer_waits: bool = False
     """Whether the optimizer's state is on the device for its step alone."""
 
     def peak_bytes(self, *, recomputes: bool) -> int:
         """The most in use at a time; sampling, passes and, where it waits elsewhere, the optimizer take turns."""
-        standing = self.weights + self.copies + self.gradients + (0 if self.optimizer_waits else self.optimizer)
+        standing = (
+            self.weights + self.copies + self.critic + self.gradients + (0 if self.optimizer_waits else self.optimizer)
+        )
         activations = self.activations_recomputed if recomputes else self.activations
         return standing + max(activations + self.logits, self.kv_cache, self.optimizer if self.optimizer_waits else 0)
 
@@ -60,15 +78,25 @@ def estimate(
     cached_tokens: int,
     copied_params: int,
     optimizer_waits: bool = False,
+    shards: Shards | None = None,
+    has_critic: bool = False,
 ) -> MemoryEstimate:
-    """Estimate the memory of a run on one device.
+    """Estimate the memory of a run on one device; `shards` says how what learns is cut between several.
 
     `micro_batch_image_tokens` are the image tokens of one micro-batch, `cached_tokens` the tokens of all sequences that
     are decoded together, and `copied_params` the weights held twice: by a reference that is no adapter, by a sampler of
     its own. `optimizer_waits` says that the optimizer's state is on the CPU but for its step.
     """
     trained = recipe.trained_params(shape)
-    weights = shape.params * recipe.weight_bytes + recipe.adapter_params * recipe.adapter_bytes
+    adapter = recipe.adapter_params * recipe.adapter_bytes
+    weights = shape.params * recipe.weight_bytes + adapter
+    gradients, optimizer = trained * recipe.gradient_bytes, trained * recipe.state_bytes
+    if shards is not None:
+        whole = whole_params(shape, trained, layers_at_once=shards.layers_at_once)
+        share = -(-trained // shards.num)
+        weights = share * _FLOAT32 + (shape.params - trained + whole) * recipe.weight_bytes
+        gradients = share * _FLOAT32 + whole * recipe.weight_bytes
+        optimizer = share * 2 * _FLOAT32
     layer = layer_bytes(shape.decoder, recipe)
     inputs = shape.decoder.hidden_size * recipe.weight_bytes
     patches = micro_batch_image_tokens * (shape.vision.patches_per_token if shape.vision else 0)
@@ -78,14 +106,24 @@ def estimate(
     return MemoryEstimate(
         weights=weights,
         copies=copied_params * recipe.weight_bytes,
-        gradients=trained * recipe.gradient_bytes,
-        optimizer=trained * recipe.state_bytes,
+        gradients=gradients,
+        optimizer=optimizer,
         activations=micro_batch_tokens * num_layers * layer + num_blocks * images,
         activations_recomputed=micro_batch_tokens * (num_layers * inputs + layer) + num_blocks * image_inputs + images,
         logits=min(tile_logits, micro_batch_tokens * shape.decoder.vocab_size) * (3 * _FLOAT32 + recipe.weight_bytes),
         kv_cache=cached_tokens * shape.decoder.kv_size * recipe.weight_bytes,
+        critic=(adapter if recipe.is_lora else weights) + gradients + optimizer if has_critic else 0,
         optimizer_waits=optimizer_waits,
     )
+
+
+def whole_params(shape: ModelShape, trained: int, *, layers_at_once: int) -> int:
+    """Sharded weights that a rank has whole at a time: those outside the decoder's layers, and so many layers.
+
+    Worked for Qwen2.5-VL-3B with its image encoder frozen and two layers: 311,164,928 + 2 x 77,070,336.
+    """
+    decoder = shape.decoder
+    return trained - decoder.params + min(layers_at_once, decoder.num_layers) * decoder.layer_params
 
 
 def layer_bytes(decoder: DecoderShape, recipe: Recipe) -> int:

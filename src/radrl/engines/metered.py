@@ -27,14 +27,14 @@ from radrl.errors import ConfigError
 from radrl.models.adapter import ModelAdapter
 from radrl.models.lora import is_adapter_weight
 from radrl.phases import PhaseClock
-from radrl.roles import Actor, Reference, Roles, Sampler, Sampling
+from radrl.roles import Actor, Critic, Reference, Roles, Sampler, Sampling
 from radrl.types import Completion, Prompt
 
 log = logging.getLogger(__name__)
 
 
 def metered(roles: Roles, *, ledger: Ledger, clock: PhaseClock, config: Config, recipe: Recipe) -> Roles:
-    """Wrap the sampler, the reference and the actor of a run.
+    """Wrap the sampler, the reference, the critic and the actor of a run.
 
     Features of an encoder that does not learn serve every role that shares the policy's weights.
     """
@@ -50,6 +50,7 @@ def metered(roles: Roles, *, ledger: Ledger, clock: PhaseClock, config: Config, 
             roles.sampler, ledger=ledger, clock=clock, encoder=sampler, sends=config.worker.rollout.name != "native"
         ),
         reference=roles.reference and MeteredReference(roles.reference, ledger=ledger, clock=clock, encoder=reference),
+        critic=roles.critic and MeteredCritic(roles.critic, clock=clock),
         actor=MeteredActor(
             roles.actor,
             ledger=ledger,
@@ -61,14 +62,20 @@ def metered(roles: Roles, *, ledger: Ledger, clock: PhaseClock, config: Config, 
     )
 
 
-def open_ledger(adapter: ModelAdapter, recipe: Recipe) -> Ledger:
-    """The ledger of a policy on its device, whose ceilings are measured where they are not known yet."""
-    name = device_name(adapter.device)
+def open_ledger(adapter: ModelAdapter, recipe: Recipe, *, num_ranks: int = 1) -> Ledger:
+    """The ledger of a policy on its device, whose ceilings are measured where they are not known yet.
+
+    Ranks that share the work of a step can do so many times what one device can.
+    """
+    one = ceilings_of(adapter.device, adapter.dtype)
+    sheet = datasheet_of(device_name(adapter.device))
     return Ledger(
         shape=shape_if_known(adapter),
         recipe=recipe,
-        ceilings=ceilings_of(adapter.device, adapter.model.dtype),
-        datasheet=datasheet_of(name),
+        ceilings=dataclasses.replace(
+            one, flops_per_s=num_ranks * one.flops_per_s, bytes_per_s=num_ranks * one.bytes_per_s
+        ),
+        datasheet=sheet and dataclasses.replace(sheet, bf16_flops_per_s=num_ranks * sheet.bf16_flops_per_s),
     )
 
 
@@ -145,6 +152,27 @@ class MeteredReference:
         images, texts = self._encoder.unseen(loads), [load for _, load in loads]
         self._ledger.charge("ref", lambda shape, recipe: scoring_work(shape, recipe, texts=texts, images=images))
         return logprobs
+
+
+class MeteredCritic:
+    """A critic whose passes are the phase `values`, and whose updates are `update_critic`.
+
+    Neither has a floor: the ledger counts the work of the policy, of which the critic may be another size.
+    """
+
+    def __init__(self, critic: Critic, *, clock: PhaseClock) -> None:
+        self._critic = critic
+        self._clock = clock
+
+    def values(self, batch: Batch) -> Float[Tensor, "T"]:
+        """Value of the state before each completion token."""
+        with self._clock.measure("values"):
+            return self._critic.values(batch)
+
+    def update(self, batch: Batch) -> Mapping[str, float]:
+        """Fit the returns of this batch and return metrics."""
+        with self._clock.measure("update_critic"):
+            return self._critic.update(batch)
 
 
 class MeteredActor:

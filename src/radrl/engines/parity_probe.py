@@ -5,13 +5,15 @@ these raises anything, and the reward is the last to show it. A few completions 
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from radrl.config.rollouts import ProbeConfig
+from radrl.engines.balance import runs
+from radrl.engines.parallel import OneProcess, Parallel
 from radrl.errors import SyncError
 from radrl.models.adapter import ModelAdapter
 from radrl.models.forward import score_completions
@@ -25,16 +27,33 @@ BOUNDS_NATS: Mapping[torch.dtype, float] = {torch.float32: 1e-3, torch.bfloat16:
 """Mean absolute difference a token that rounding explains: 1e-6 was seen in float32, 0.02 to 0.06 in bfloat16."""
 
 
+Score = Callable[[Sequence[Completion]], Float[Tensor, "T"]]
+"""The trainer's log-probability of every token of completions, end to end."""
+
+
 class ProbedSampler:
     """A sampler that is held against the trainer whenever it has taken over weights. Its metrics are `take`n a step."""
 
-    def __init__(self, sampler: Sampler, adapter: ModelAdapter, config: ProbeConfig, *, sync: str) -> None:
-        """`sync` names the way that weights take to the sampler, for the message."""
+    def __init__(
+        self,
+        sampler: Sampler,
+        score: Score,
+        config: ProbeConfig,
+        *,
+        sync: str,
+        dtype: torch.dtype,
+        num_samplers: int = 1,
+    ) -> None:
+        """`sync` names the way that weights take to the sampler, for the message; `dtype` is the policy's.
+
+        `num_samplers` share a call in contiguous runs of prompts, and each is probed.
+        """
         self._sampler = sampler
-        self._adapter = adapter
+        self._score = score
         self._config = config
         self._sync = sync
-        self._bound = config.bound_nats or BOUNDS_NATS[adapter.model.dtype]
+        self._num_samplers = num_samplers
+        self._bound = config.bound_nats or BOUNDS_NATS[dtype]
         self._is_due = config.first > 0 or config.every > 0
         self._is_logged = False
         self._metrics: dict[str, float] = {}
@@ -52,17 +71,18 @@ class ProbedSampler:
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> Iterator[tuple[Completion, ...]]:
         """Yield the group of each prompt, in order. Raises SyncError when the trainer gives them other probabilities.
 
-        Probed is the first completion of the first few groups, as soon as those are there.
+        Probed is the first completion of a few groups all over the call, as soon as those are there.
         """
         probed: list[Completion] = []
-        wanted = 0
-        if self._is_due and sampling.is_for_training:
-            wanted = min(self._config.completions, len(prompts))
+        places: frozenset[int] = frozenset()
+        if self._is_due and sampling.is_for_training and not sampling.is_beside:
+            wanted = min(max(self._config.completions, self._num_samplers), len(prompts))
+            places = frozenset(run.start for run in runs(len(prompts), wanted))
             self._is_due = False
-        for group in self._sampler.generate(prompts, sampling):
-            if len(probed) < wanted:
+        for place, group in enumerate(self._sampler.generate(prompts, sampling)):
+            if place in places:
                 probed.append(group[0])
-                if len(probed) == wanted:
+                if len(probed) == len(places):
                     self._compare(probed)
             yield group
 
@@ -73,7 +93,7 @@ class ProbedSampler:
 
     def _compare(self, completions: Sequence[Completion]) -> None:
         sampled = torch.tensor([value for completion in completions for value in completion.logprobs])
-        difference = (sampled - trainer_logprobs(self._adapter, completions)).abs()
+        difference = (sampled - self._score(completions)).abs()
         mean = float(difference.mean())
         measured = {
             "mismatch/probe_mean_abs": mean,
@@ -93,8 +113,14 @@ class ProbedSampler:
 
 
 @torch.no_grad()
-def trainer_logprobs(adapter: ModelAdapter, completions: Sequence[Completion]) -> Float[Tensor, "T"]:
-    """Log-probability of every token under the trainer's weights, completions end to end, each passed by itself."""
+def trainer_logprobs(
+    adapter: ModelAdapter, completions: Sequence[Completion], *, parallel: Parallel | None = None
+) -> Float[Tensor, "T"]:
+    """Log-probability of every token under the trainer's weights, completions end to end, each passed by itself.
+
+    Of several ranks all make the same passes.
+    """
+    parallel = parallel or OneProcess()
     scored: list[Tensor] = []
     for completion in completions:
         tokens = len(completion.prompt.token_ids) + len(completion.token_ids)
@@ -105,6 +131,9 @@ def trainer_logprobs(adapter: ModelAdapter, completions: Sequence[Completion]) -
             micro_batch_tokens=tokens,
             is_one_row=adapter.attention == "varlen",
         )
-        scores = score_completions(adapter, micro_batch, temperature=completion.temperature or 1.0)
+        temperature = completion.temperature or 1.0
+        scores = parallel.call(
+            lambda each=micro_batch, heat=temperature: score_completions(adapter, each, temperature=heat)
+        )
         scored.append(scores.logprobs.float().cpu())
     return torch.cat(scored)

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 import torch
 
+from radrl.config.layout import Layout, layout_of
 from radrl.config.schema import Config
-from radrl.engines.memory import MemoryEstimate, estimate
+from radrl.engines.memory import MemoryEstimate, Shards, estimate
 from radrl.engines.metered import recipe_of, shape_if_known
 from radrl.engines.shapes import ModelShape
 from radrl.engines.work import Recipe
@@ -36,18 +37,30 @@ def set_up_passes(adapter: ModelAdapter, config: Config) -> None:
 def memory_of(config: Config, shape: ModelShape, recipe: Recipe) -> MemoryEstimate:
     """Memory of a run on one device, every prompt and completion as long as it may be."""
     data, actor, n = config.data, config.worker.actor, config.worker.rollout.n
-    together = min(config.worker.rollout.max_sequences, data.rollout_batch_size * n)
+    layout = layout_of(config)
+    together = min(config.worker.rollout.max_sequences, -(-data.rollout_batch_size * n // layout.num_samplers))
     of_group = data.max_prompt_length + n * data.max_response_length
     return estimate(
         shape,
         recipe,
-        micro_batch_tokens=actor.micro_batch_tokens,
+        micro_batch_tokens=-(-actor.micro_batch_tokens // layout.sequence_ranks),
         micro_batch_image_tokens=-(-actor.micro_batch_tokens // of_group) * most_image_tokens(config, shape),
         tile_logits=TILE_LOGITS,
-        cached_tokens=together * (data.max_prompt_length + data.max_response_length),
-        copied_params=_copied_params(config, shape, recipe),
+        cached_tokens=0 if layout.sampler_gpus else together * (data.max_prompt_length + data.max_response_length),
+        copied_params=_copied_params(config, shape, recipe, layout),
         optimizer_waits=actor.optim.offload,
+        shards=_shards(config, shape, layout),
+        has_critic=config.algorithm.adv_estimator == "gae",
     )
+
+
+def _shards(config: Config, shape: ModelShape, layout: Layout) -> Shards | None:
+    """How the policy is cut between ranks; None where each holds all of it."""
+    if layout.sharding == "replicate":
+        return None
+    ahead = config.worker.actor.fsdp.prefetch
+    at_once = shape.decoder.num_layers if layout.sharding == "zero2" else 1 + ahead
+    return Shards(num=layout.shard_ranks, layers_at_once=at_once)
 
 
 def most_image_tokens(config: Config, shape: ModelShape) -> int:
@@ -57,13 +70,14 @@ def most_image_tokens(config: Config, shape: ModelShape) -> int:
     return min(config.data.max_pixels // shape.vision.pixels_per_token, config.data.max_prompt_length)
 
 
-def _copied_params(config: Config, shape: ModelShape, recipe: Recipe) -> int:
-    """Weights held twice on the device: what learns, for a reference that is not the adapter switched off."""
-    reference = config.worker.ref
+def _copied_params(config: Config, shape: ModelShape, recipe: Recipe, layout: Layout) -> int:
+    """Weights held twice on the device: by a sampler of its own, and by a reference that is no switched-off adapter."""
+    reference, rollout = config.worker.ref, config.worker.rollout
     is_switched = recipe.is_lora and reference.mode != "copy"
     has_copy = config.algorithm.kl_coef > 0 and not is_switched and not reference.offload
-    own = shape.params if config.worker.rollout.name != "native" else 0
-    return own + (recipe.trained_params(shape) if has_copy else 0)
+    is_beside = rollout.name != "native" and not layout.sampler_gpus
+    own = -(-shape.params // rollout.tensor_parallel_size) if is_beside else 0
+    return own + (-(-recipe.trained_params(shape) // layout.shard_ranks) if has_copy else 0)
 
 
 def _is_compiled(adapter: ModelAdapter, config: Config) -> bool:

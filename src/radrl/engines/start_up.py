@@ -1,6 +1,5 @@
 """What a run is about to do, in a table: the device, the batches, what learns, and the versions it depends on."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
@@ -38,14 +37,14 @@ class Facts:
     versions: Mapping[str, str]
 
 
-def facts_of(adapter: ModelAdapter) -> Facts:
+def facts_of(adapter: ModelAdapter, *, num_ranks: int = 1) -> Facts:
     """Look at a loaded policy and the machine it is on."""
     learning = {name: p.numel() for name, p in adapter.model.named_parameters() if p.requires_grad}
     return Facts(
         device=device_name(adapter.device),
-        num_ranks=int(os.environ.get("WORLD_SIZE", "1")),
+        num_ranks=num_ranks,
         visible_gpus=tuple(torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())),
-        dtype=str(adapter.model.dtype).removeprefix("torch."),
+        dtype=str(adapter.dtype).removeprefix("torch."),
         attention=adapter.attention,
         params=sum(p.numel() for p in adapter.model.parameters()),
         trained_params=sum(learning.values()),

@@ -107,6 +107,10 @@ class EngineOptions:
     trust_remote_code: bool = False
     load_format: Literal["auto", "dummy"] = "auto"
     """Whether the weights are read, or made up for a benchmark."""
+    tensor_parallel_size: int = 1
+    """Neighbouring ranks of the process group that hold one copy of the weights; all call their engines alike."""
+    is_in_group: bool = False
+    """Whether the process is one of several in a group, which the engine then takes for its own."""
 
     def arguments(self) -> dict[str, object]:
         """Arguments of `vllm.LLM`.
@@ -127,7 +131,8 @@ class EngineOptions:
             "enable_chunked_prefill": self.on_gpu,
             "logprobs_mode": "processed_logprobs",
             "generation_config": "vllm",
-            "distributed_executor_backend": "uni",
+            "distributed_executor_backend": "external_launcher" if self.is_in_group else "uni",
+            "tensor_parallel_size": self.tensor_parallel_size,
             "enforce_eager": self.enforce_eager or not self.on_gpu,
             "trust_remote_code": self.trust_remote_code,
             "load_format": self.load_format,

@@ -31,10 +31,11 @@ class VllmSampler:
         What is drawn follows from the seed, the prompt's position in the call, the completion's index and the token's
         place; the trainer's generators are left alone.
         """
-        if not self._has_weights:
-            self.publish(self._version)
+        self.restore()
         self._engine.wake("weights", "kv_cache")
-        requests = [self._request(prompt, sampling, position=place) for place, prompt in enumerate(prompts)]
+        requests = [
+            self._request(prompt, sampling, position=sampling.first + place) for place, prompt in enumerate(prompts)
+        ]
         try:
             with closing(self._engine.complete(requests)) as answers:
                 yield from self._in_order(prompts, answers, sampling)
@@ -49,6 +50,11 @@ class VllmSampler:
         self._engine.forget()
         self._version = version
         self._has_weights = True
+
+    def restore(self) -> None:
+        """Deliver the policy's weights once more where the engine dropped them in its sleep."""
+        if not self._has_weights:
+            self.publish(self._version)
 
     def _in_order(
         self, prompts: Sequence[Prompt], answers: Iterator[Answer], sampling: Sampling

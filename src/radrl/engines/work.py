@@ -85,17 +85,25 @@ class Recipe:
 
     @classmethod
     def of(
-        cls, *, adapter_params: int, trains_vision: bool, weight_bytes: int, strategy: Literal["adamw", "adamw_bf16"]
+        cls,
+        *,
+        adapter_params: int,
+        trains_vision: bool,
+        weight_bytes: int,
+        strategy: Literal["adamw", "adamw_bf16", "sgd"],
     ) -> "Recipe":
         """The recipe of an optimizer: adamw keeps float32 copies of narrower weights beside its two moments.
 
-        adamw_bf16 keeps a moment and a compensation in the weights' type and a moment in float32. Factors are float32.
+        adamw_bf16 keeps a moment and a compensation in the weights' type and a moment in float32, sgd the copies alone.
+        Factors are float32.
         """
         learning = 4 if adapter_params else weight_bytes
-        if strategy == "adamw":
-            gradient, state = 4, 8 if learning == 4 else 12
-        else:
-            gradient, state = learning, 2 * learning + 4
+        copy = 0 if learning == 4 else 4
+        gradient, state = {
+            "adamw": (4, 8 + copy),
+            "adamw_bf16": (learning, 2 * learning + 4),
+            "sgd": (4, copy),
+        }[strategy]
         return cls(
             adapter_params=adapter_params,
             trains_vision=trains_vision,
@@ -207,8 +215,10 @@ def decode(shape: ModelShape, groups: Sequence[GroupLoad], recipe: Recipe) -> tu
     return tuple(pieces)
 
 
-def update(shape: ModelShape, groups: Sequence[GroupLoad], recipe: Recipe) -> Work:
+def update(shape: ModelShape, groups: Sequence[GroupLoad], recipe: Recipe, *, num_shards: int = 1) -> Work:
     """Forward and backward over prompts and completions and one optimizer step; the images aside.
+
+    With `num_shards` the step is on such a part of the weights.
 
     Worked by hand for one layer-parameter and token: 4 with a frozen base (forward, gradient of the input), 6 in full.
     An adapter's own parameters cost 6.
@@ -223,7 +233,9 @@ def update(shape: ModelShape, groups: Sequence[GroupLoad], recipe: Recipe) -> Wo
     again = once.flops - 2.0 * decoder.head_params * scored if recipe.recomputes else 0.0
     adapter = 6.0 * recipe.adapter_params * tokens
     passes = 3 if recipe.recomputes else 2
-    return Work(flops=once.flops + backward + again + adapter, bytes=passes * once.bytes) + optimizer(shape, recipe)
+    return Work(flops=once.flops + backward + again + adapter, bytes=passes * once.bytes) + optimizer(shape, recipe) * (
+        1 / num_shards
+    )
 
 
 def vision_update(shape: ModelShape, groups: Sequence[GroupLoad], recipe: Recipe) -> Work:

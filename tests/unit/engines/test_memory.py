@@ -6,7 +6,7 @@ import torch
 from engine_builders import qwen_3b, tiny_config, tiny_model
 from torch import Tensor, nn
 
-from radrl.engines.memory import estimate, layer_bytes
+from radrl.engines.memory import Shards, estimate, layer_bytes, whole_params
 from radrl.engines.shapes import shape_of
 from radrl.engines.work import Recipe, lora_params
 
@@ -76,8 +76,8 @@ def test_a_layer_keeps_what_the_formula_counts_when_an_adapter_learns():
     assert bytes_a_layer(recipe, dtype=torch.bfloat16) == pytest.approx(expected, rel=0.03)
 
 
-def estimated(recipe: Recipe, **changes: int) -> Any:
-    sizes = {
+def estimated(recipe: Recipe, **changes: Any) -> Any:
+    sizes: dict[str, Any] = {
         "micro_batch_tokens": 16_384,
         "micro_batch_image_tokens": 5 * 1024,
         "tile_logits": 1 << 28,
@@ -122,3 +122,30 @@ def test_an_image_encoder_that_learns_keeps_activations_of_its_patches():
     patches = 4 * 5 * 1024
     a_block = 2 * 2 * 19_686_400 // 1280
     assert learning.activations - still.activations == patches * 32 * a_block
+
+
+def test_row_52_shards_divide_what_is_held_and_a_rank_has_the_layer_at_work_whole():
+    """Spec row 52: full shard and ZeRO-2 in the estimate; the image encoder is frozen and held by every rank."""
+    shape, recipe = qwen_3b(), Recipe(weight_bytes=2, state_bytes=12)
+    learns = recipe.trained_params(shape)
+    full = estimated(recipe, shards=Shards(num=16, layers_at_once=2))
+    # The embedding, 151,936 x 2,048, and two layers of 77,070,336.
+    whole = 151_936 * 2048 + 2 * 77_070_336
+    assert whole_params(shape, learns, layers_at_once=2) == whole
+    share = -(-learns // 16)
+    assert full.weights == 4 * share + 2 * (shape.vision.params + whole)
+    assert full.gradients == 4 * share + 2 * whole
+    assert full.optimizer == 8 * share
+    zero2 = estimated(recipe, shards=Shards(num=16, layers_at_once=36))
+    assert zero2.weights - full.weights == 2 * 34 * 77_070_336
+
+
+def test_row_45_a_critic_holds_what_learns_once_more_and_shares_a_frozen_base():
+    """Spec row 45, in the estimate."""
+    full, lora = Recipe(weight_bytes=2), Recipe(adapter_params=1000)
+    with_critic = estimated(full, has_critic=True)
+    assert with_critic.critic == with_critic.weights + with_critic.gradients + with_critic.optimizer
+    assert estimated(lora, has_critic=True).critic == 1000 * (4 + 4 + 8)
+    grown = with_critic.peak_bytes(recomputes=True) - estimated(full).peak_bytes(recomputes=True)
+    assert grown == with_critic.critic
+    assert estimated(full).critic == 0

@@ -58,6 +58,18 @@ def test_lengths_are_the_longest_of_any_stage() -> None:
     assert lengths_of(config) == Lengths(prompt=700, response=900, sequences=24, group=6)
 
 
+def test_each_of_several_engines_is_as_large_as_its_share_of_the_prompts() -> None:
+    """Spec row 60: two GPUs hold one copy of the weights, so that four have two engines, for five prompts each."""
+    config = Config.model_validate(
+        {
+            "data": {"max_prompt_length": 700, "max_response_length": 300, "rollout_batch_size": 10},
+            "worker": {"rollout": {"n": 6, "tensor_parallel_size": 2}},
+            "trainer": {"n_gpus_per_node": 4},
+        }
+    )
+    assert lengths_of(config).sequences == 30
+
+
 def test_the_engine_leaves_images_that_the_trainer_resized_as_they_are(policy: ModelAdapter) -> None:
     # The tiny model's processor wants exactly 64 x 64 pixels' worth; 100 x 80 becomes 64 x 32, which it would enlarge.
     assert processor_arguments(policy) == {"size": {"shortest_edge": 32 * 32, "longest_edge": 64 * 64}}

@@ -57,9 +57,9 @@ def test_row_68_the_table_tells_a_full_run_and_its_reference_apart_from_a_lora()
     assert start_up_rows(Config(), full)["reference"] == "none: algorithm.kl_coef is 0"
 
 
-def planned(tmp_path, **trainer):
+def planned(tmp_path, *, worker=None, **trainer):
     tiny_config("qwen2_5_vl").save_pretrained(tmp_path)
-    config = a_config(trainer=trainer)
+    config = a_config(trainer=trainer) if worker is None else a_config(trainer=trainer, worker=worker)
     model = config.worker.actor.model.model_copy(update={"model_path": str(tmp_path)})
     actor = config.worker.actor.model_copy(update={"model": model})
     return make_plan(config.model_copy(update={"worker": config.worker.model_copy(update={"actor": actor})}))
@@ -95,3 +95,37 @@ def test_a_plan_without_a_known_gpu_has_its_memory_and_says_how_to_get_a_floor(t
 def test_a_plan_for_a_gpu_that_is_not_in_the_table_names_those_that_are(tmp_path):
     with pytest.raises(ConfigError, match=r"trainer.hardware = Z9 is not in the table of GPUs. Name one of .*H200"):
         planned(tmp_path, hardware="Z9")
+
+
+def test_row_49_a_plan_places_the_roles_of_two_nodes_and_divides_memory_and_floor(tmp_path):
+    """Spec row 49: pools and colocation, said before anything runs."""
+    one = planned(tmp_path, hardware="H200", worker={})
+    plan = planned(tmp_path, hardware="H200", nnodes=2, n_gpus_per_node=8, worker={})
+    rows = plan_tables(plan)["placement"]
+    assert rows["devices"] == "2 x 8 = 16"
+    assert rows["node 0"] == "ranks 0 to 7, one a GPU"
+    assert rows["node 1"] == "ranks 8 to 15, one a GPU"
+    assert rows["policy"] == "in shards over 16 GPUs, a layer gathered at a time"
+    assert rows["sampler"] == "native, on the same GPUs, in turn, the policy's weights"
+    # Float32 moments of a sixteenth of the weights, beside float32 moments and copies of all of them.
+    assert plan.memory.optimizer == pytest.approx(one.memory.optimizer / 16 * 8 / 12, rel=0.01)
+    # 32 prompts are two for each of the 16 ranks.
+    assert plan.floors["ref"].flops == pytest.approx(one.floors["ref"].flops / 16, rel=1e-6)
+
+
+def test_a_plan_says_where_samplers_apart_and_copies_of_shards_are(tmp_path):
+    actor = {"fsdp": {"fsdp_size": 4, "mode": "zero2"}, "ulysses_size": 2}
+    worker = {"actor": actor, "rollout": {"placement": "apart", "num_gpus": 3}}
+    rows = plan_tables(planned(tmp_path, hardware="H100", n_gpus_per_node=8, worker=worker))["placement"]
+    assert rows["policy"] == (
+        "in shards over 4 GPUs, weights stay gathered until the backward pass; 2 such copies; "
+        "2 GPUs share the rows of a pass"
+    )
+    assert "on 3 GPUs of its own" in rows["sampler"]
+
+
+def test_a_plan_for_adapters_on_several_gpus_keeps_the_policy_whole(tmp_path):
+    plan = planned(tmp_path, hardware="H200", n_gpus_per_node=4)
+    rows = plan_tables(plan)["placement"]
+    assert rows["policy"] == "whole on every GPU; gradients are summed over 4 once a step"
+    assert plan.memory.weights == planned(tmp_path, hardware="H200").memory.weights

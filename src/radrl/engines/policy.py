@@ -1,0 +1,148 @@
+"""A run's policy and all that computes with it, opened as a configuration says: in the run's process or a worker's."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from jaxtyping import Float
+from torch import Tensor
+
+from radrl.compat import quiet_transformers
+from radrl.config.check import check_image_tokens, check_sequence_length
+from radrl.config.schema import Config
+from radrl.engines.actor import Learner
+from radrl.engines.checkpoint import Saving
+from radrl.engines.critic import CriticLearner, needs_critic, open_critic_learner
+from radrl.engines.learner import PolicyLearner
+from radrl.engines.ledger import Ledger
+from radrl.engines.metered import open_ledger, recipe_of
+from radrl.engines.parity_probe import Score, trainer_logprobs
+from radrl.engines.passes import set_up_passes
+from radrl.engines.ranks import open_parallel
+from radrl.engines.reference import open_reference
+from radrl.engines.sampler import Fed, feed_sampler
+from radrl.engines.start_up import Facts, facts_of
+from radrl.engines.work import Recipe
+from radrl.models.adapter import ModelAdapter
+from radrl.models.freezing import prepare_training
+from radrl.models.load import load_adapter
+from radrl.roles import Reference
+from radrl.types import Completion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extent:
+    """How long a run is, which schedules of the learning rate go by.
+
+    Example: 100 steps of four updates, the first ten for the critic alone: `Extent(steps=100, updates=360)`
+    """
+
+    steps: int
+    """Training steps."""
+    updates: int
+    """Optimizer steps of the policy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What is to be said of an opened policy: for the start-up table, and for the floor of every step."""
+
+    facts: Facts
+    recipe: Recipe
+    ledger: Ledger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engines:
+    """What computes in a run: in its own process, or in workers that these stand for."""
+
+    learner: Learner
+    fed: Fed | None
+    """The sampler; None on a rank of a policy whose sampling is apart."""
+    score: Score
+    """Scores completions, for the probe of the sampler."""
+    standing: Standing
+    reference: Reference | None = None
+    critic: CriticLearner | None = None
+    num_samplers: int = 1
+    """Samplers that share a call."""
+
+
+def open_policy(
+    config: Config, *, device: str | None = None, weights: bool = True, on_host: bool = False
+) -> ModelAdapter:
+    """Load the policy's starting weights, and choose which of them learn.
+
+    They are for the device that the configuration names, if no other is given. Without `weights` the policy renders
+    prompts and knows its sizes, but computes nothing until it gets another rank's; see `load_adapter`.
+    """
+    quiet_transformers()
+    model = config.worker.actor.model
+    adapter = load_adapter(
+        model.model_path,
+        device=device or config.trainer.device,
+        dtype=config.trainer.dtype,
+        min_pixels=config.data.min_pixels,
+        max_pixels=config.data.max_pixels,
+        chat_template=config.data.override_chat_template,
+        tokenizer_path=model.tokenizer_path,
+        trust_remote_code=model.trust_remote_code,
+        freeze_vision_tower=model.freeze_vision_tower,
+        attention=config.worker.actor.attention,
+        weights=weights,
+        on_host=on_host,
+    )
+    check_image_tokens(config, pixels_per_token=adapter.family.pixels_per_token)
+    check_sequence_length(config, longest=adapter.family.longest_sequence)
+    prepare_training(adapter, model, seed=config.trainer.seed)
+    set_up_passes(adapter, config)
+    return adapter
+
+
+def open_engines(adapter: ModelAdapter, config: Config, extent: Extent, *, num_ranks: int = 1) -> Engines:
+    """Open what computes with a policy, on this rank of those that are in a process group."""
+    standing = standing_of(adapter, config, num_ranks=num_ranks)
+    is_beside = config.worker.rollout.placement == "colocated"
+    learner = open_learner(adapter, config, extent)
+    parallel = learner.parallel
+
+    def score(completions: Sequence[Completion]) -> Float[Tensor, "T"]:
+        return trainer_logprobs(adapter, completions, parallel=parallel)
+
+    return Engines(
+        learner=learner,
+        fed=feed_sampler(adapter, config, parallel=parallel) if is_beside else None,
+        score=score,
+        standing=standing,
+        reference=open_reference(adapter, config, parallel=parallel),
+        critic=_critic(adapter, config, extent) if needs_critic(config) else None,
+    )
+
+
+def open_learner(adapter: ModelAdapter, config: Config, extent: Extent) -> PolicyLearner:
+    """Share the policy with the other ranks and open what trains it: all that a warm-up needs."""
+    return PolicyLearner(
+        adapter,
+        config.worker.actor,
+        total_updates=extent.updates,
+        parallel=open_parallel(adapter, config.worker.actor),
+        saving=saving_of(config),
+    )
+
+
+def saving_of(config: Config) -> Saving:
+    """How the state of a learner is written."""
+    return Saving(in_background=config.trainer.async_save, model_only=config.trainer.save_model_only)
+
+
+def standing_of(adapter: ModelAdapter, config: Config, *, num_ranks: int) -> Standing:
+    """Look at a loaded policy before its weights are divided between ranks."""
+    recipe = recipe_of(adapter, config)
+    return Standing(
+        facts=facts_of(adapter, num_ranks=num_ranks),
+        recipe=recipe,
+        ledger=open_ledger(adapter, recipe, num_ranks=num_ranks),
+    )
+
+
+def _critic(adapter: ModelAdapter, config: Config, extent: Extent) -> CriticLearner:
+    return open_critic_learner(config, adapter, total_steps=extent.steps, saving=saving_of(config))
