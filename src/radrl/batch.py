@@ -1,15 +1,23 @@
 """The tensors of one training step: completions of several groups, laid end to end without padding."""
 
 import dataclasses
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
 from typing import cast
 
 import torch
 from jaxtyping import Float, Int
+from pydantic import TypeAdapter
+from safetensors.torch import load_file, save_file  # pyright: ignore[reportUnknownVariableType]
 from torch import Tensor
 
-from radrl.types import Rollout, RolloutGroup
+from radrl.types import Completion, RewardResult, Rollout, RolloutGroup
+
+UNSCORED = RewardResult(parts={}, weights={}, factors={}, outcome=0.0)
+"""Stands where a reward will be, in a batch whose `rewards` are not numbers yet."""
 
 PER_TOKEN = (
     "token_ids",
@@ -22,6 +30,9 @@ PER_TOKEN = (
     "weights",
 )
 PER_SEQUENCE = ("group", "lengths", "rewards")
+
+_TENSORS, _REST = "tensors.safetensors", "rollouts.json"
+_ROLLOUTS: TypeAdapter[tuple[Rollout, ...]] = TypeAdapter(tuple[Rollout, ...])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +50,7 @@ class Batch:
     lengths: Int[Tensor, "N"]
     """Completion tokens of each sequence, end-of-sequence included."""
     rewards: Float[Tensor, "N"]
-    """Total reward of each rollout, float32."""
+    """Total reward of each rollout, float32; not a number before `rewarded`."""
     token_ids: Int[Tensor, "T"]
     sampled_logprobs: Float[Tensor, "T"]
     """Nats under the weights that sampled the token and at `temperature`, float32."""
@@ -102,6 +113,12 @@ class Batch:
         }
         return dataclasses.replace(self, **{name: tensor for name, tensor in given.items() if tensor is not None})
 
+    def rewarded(self, groups: Sequence[RolloutGroup]) -> "Batch":
+        """Return the batch with the rewards of its completions, which are those of these groups in the same order."""
+        rollouts = tuple(rollout for group in groups for rollout in group.rollouts)
+        rewards = torch.tensor([rollout.reward.total for rollout in rollouts], dtype=torch.float32)
+        return dataclasses.replace(self, rollouts=rollouts, rewards=rewards.to(self.rewards.device))
+
     def select(self, indices: Sequence[int]) -> "Batch":
         """Return these sequences, in this order: a subset, a permutation, or both."""
         rows = torch.as_tensor(list(indices), dtype=torch.long, device=self.lengths.device)
@@ -123,6 +140,42 @@ class Batch:
         wanted = [set(order[start : start + num_groups]) for start in range(0, len(order), num_groups)]
         return tuple(self.select([row for row, group in enumerate(members) if group in part]) for part in wanted)
 
+    def chunk(self, num: int) -> tuple["Batch", ...]:
+        """Cut into so many runs of whole groups, in order, whose numbers of groups differ by one at most.
+
+        The longer ones come first, and with fewer groups than parts the last parts are empty.
+        """
+        members = cast("list[int]", self.group.tolist())  # pyright: ignore[reportUnknownMemberType]
+        order = list(dict.fromkeys(members))
+        size, longer = divmod(len(order), num)
+        starts = [part * size + min(part, longer) for part in range(num + 1)]
+        wanted = [set(order[start:end]) for start, end in pairwise(starts)]
+        return tuple(self.select([row for row, group in enumerate(members) if group in part]) for part in wanted)
+
+    def reorder(self, order: Sequence[int]) -> "Batch":
+        """Return all sequences in this order. Raises ValueError where one is missing or stands twice."""
+        if sorted(order) != list(range(self.num_sequences)):
+            raise ValueError(
+                f"an order of {self.num_sequences} sequences names each once, which {list(order)} does not."
+            )
+        return self.select(order)
+
+    def save(self, folder: Path) -> None:
+        """Write tensors and rollouts into an existing, empty folder; nothing in it is code."""
+        tensors = {name: getattr(self, name) for name in PER_SEQUENCE + PER_TOKEN}
+        save_file(
+            {name: tensor.contiguous() for name, tensor in tensors.items() if tensor is not None}, folder / _TENSORS
+        )
+        content = {"temperature": self.temperature, "rollouts": _ROLLOUTS.dump_python(self.rollouts, mode="json")}
+        (folder / _REST).write_text(json.dumps(content), encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> "Batch":
+        """Read what `save` wrote, the same to the bit, onto the CPU."""
+        content = json.loads((folder / _REST).read_text(encoding="utf-8"))
+        rollouts = _ROLLOUTS.validate_python(content["rollouts"])
+        return cls(rollouts=rollouts, temperature=content["temperature"], **load_file(folder / _TENSORS))
+
     def to(self, device: torch.device | str) -> "Batch":
         """Return the batch with its tensors on this device."""
         tensors = {name: getattr(self, name) for name in PER_SEQUENCE + PER_TOKEN}
@@ -136,16 +189,23 @@ def pack(groups: Sequence[RolloutGroup]) -> Batch:
 
     Raises ValueError when they were not all sampled at one temperature, which a single loss could not be right for.
     """
-    rollouts = tuple(rollout for group in groups for rollout in group.rollouts)
-    temperatures = {rollout.completion.temperature for rollout in rollouts}
+    return lay_out([[rollout.completion for rollout in group.rollouts] for group in groups]).rewarded(groups)
+
+
+def lay_out(groups: Sequence[Sequence[Completion]]) -> Batch:
+    """Lay completions end to end whose rewards are not known yet: `Batch.rewarded` adds them.
+
+    Raises ValueError when they were not all sampled at one temperature.
+    """
+    completions = [completion for group in groups for completion in group]
+    temperatures = {completion.temperature for completion in completions}
     if len(temperatures) != 1:
         raise ValueError(f"a batch needs completions of one temperature, not of {sorted(temperatures)}.")
-    completions = [rollout.completion for rollout in rollouts]
     return Batch(
-        rollouts=rollouts,
-        group=torch.tensor([number for number, group in enumerate(groups) for _ in group.rollouts]),
+        rollouts=tuple(Rollout(completion=completion, reward=UNSCORED) for completion in completions),
+        group=torch.tensor([number for number, group in enumerate(groups) for _ in group]),
         lengths=torch.tensor([len(completion.token_ids) for completion in completions]),
-        rewards=torch.tensor([rollout.reward.total for rollout in rollouts], dtype=torch.float32),
+        rewards=torch.full((len(completions),), torch.nan),
         token_ids=torch.tensor([token for completion in completions for token in completion.token_ids]),
         sampled_logprobs=torch.tensor(
             [logprob for completion in completions for logprob in completion.logprobs], dtype=torch.float32
@@ -155,8 +215,18 @@ def pack(groups: Sequence[RolloutGroup]) -> Batch:
 
 
 def concat(batches: Sequence[Batch]) -> Batch:
-    """Join batches whose groups have different numbers; an annotation must be in all of them or in none."""
+    """Join batches, in order.
+
+    Raises ValueError where they cannot be one batch: they share the number of a group, were sampled at different
+    temperatures, or an annotation is in some of them only.
+    """
     first = batches[0]
+    temperatures = {batch.temperature for batch in batches}
+    if len(temperatures) != 1:
+        raise ValueError(f"a batch needs completions of one temperature, not of {sorted(temperatures)}.")
+    numbers = [number for batch in batches for number in cast("list[int]", batch.group.unique().tolist())]  # pyright: ignore[reportUnknownMemberType]
+    if len(set(numbers)) < len(numbers):
+        raise ValueError("batches to join share the number of a group, which would make one group of two.")
     joined: dict[str, Tensor] = {name: torch.cat([getattr(b, name) for b in batches]) for name in PER_SEQUENCE}
     for name in PER_TOKEN:
         tensors = [getattr(batch, name) for batch in batches]

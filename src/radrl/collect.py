@@ -1,4 +1,4 @@
-"""The rollouts of a training step: sampled, scored, and sampled again where a group has nothing to teach."""
+"""The rollouts of a training step: sampled, scored beside the sampling, and sampled again where one teaches nothing."""
 
 import itertools
 import logging
@@ -12,34 +12,67 @@ from torch import Tensor
 from radrl.config.schema import Config
 from radrl.curriculum import Stage
 from radrl.errors import NoSignal
+from radrl.rewards.background import Pending
 from radrl.rewards.rubric import Rubric
 from radrl.roles import Sampler, Sampling
-from radrl.types import Prompt, RolloutGroup
+from radrl.types import Completion, Prompt, RolloutGroup
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Collected:
-    """The groups a step learns from, and what it took to get them."""
+class Settled:
+    """The groups a step learns from, with all rewards that they get."""
 
     groups: tuple[RolloutGroup, ...]
-    num_sampled: int
-    num_rounds: int
     baselines: Float[Tensor, "G"] | None = None
     """Reward of each group's greedy completion; of the remax estimator alone."""
 
 
-def collect(stage: Stage, sampler: Sampler, config: Config, *, step: int) -> Collected:
-    """Sample and score until the batch is full of groups one can learn from.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collected:
+    """What a step learns from, as it was written, and what it took to get it. Rewards may still be on their way."""
 
-    Without online filtering the first groups are the batch. With it, groups whose outcomes carry no signal are
-    replaced by fresh prompts for up to `trainer.max_try_make_batch` rounds; of a batch that is still short then
-    `algorithm.filter_when_short` says what becomes. Raises NoSignal where that is to stop.
+    written: tuple[Pending, ...]
+    """The groups, in the order of the batch."""
+    greedy: tuple[Pending, ...] = ()
+    """The likeliest completion of each group's prompt; of the remax estimator alone."""
+    num_sampled: int
+    """Groups that were sampled for it."""
+    num_rounds: int
+    """Calls of the sampler that this took, the greedy completions' aside."""
+    epoch: float
+    """Passes over the stage's prompts when it had been sampled."""
+
+    @property
+    def completions(self) -> tuple[tuple[Completion, ...], ...]:
+        """The groups without their rewards."""
+        return tuple(pending.completions for pending in self.written)
+
+    def settle(self, rubric: Rubric) -> Settled:
+        """Wait for the rewards, and add those that depend on the batch; moves the rubric's gates, once a step.
+
+        ReMax's baselines (arXiv 2310.10505) leave the gates as the step's own rollouts have set them.
+        """
+        groups = rubric.settle([pending.result() for pending in self.written], update=True)
+        if not self.greedy:
+            return Settled(groups=groups)
+        greedy = rubric.settle([pending.result() for pending in self.greedy], update=False)
+        totals = [group.rollouts[0].reward.total for group in greedy]
+        return Settled(groups=groups, baselines=torch.tensor(totals, dtype=torch.float32))
+
+
+def collect(stage: Stage, sampler: Sampler, config: Config, *, step: int, is_beside: bool = False) -> Collected:
+    """Sample until the batch is full of groups one can learn from, each scored from the moment it is written.
+
+    Without online filtering the first groups are the batch, whatever their rewards will be. With it, groups whose
+    outcomes carry no signal are replaced by fresh prompts for up to `trainer.max_try_make_batch` rounds; of a batch
+    that is still short then `algorithm.filter_when_short` says what becomes. Raises NoSignal where that is to stop.
+    `is_beside` says that the policy learns meanwhile.
     """
-    wanted = config.data.rollout_batch_size
-    kept: list[RolloutGroup] = []
-    original: tuple[RolloutGroup, ...] = ()
+    wanted, is_filtered = config.data.rollout_batch_size, config.algorithm.online_filtering
+    kept: list[Pending] = []
+    original: tuple[Pending, ...] = ()
     num_sampled = attempt = 0
     for attempt in itertools.count(1):
         sampling = Sampling(
@@ -49,23 +82,27 @@ def collect(stage: Stage, sampler: Sampler, config: Config, *, step: int) -> Col
             seed=draw_seed(config.trainer.seed, step, attempt),
             ignore_eos=config.worker.rollout.ignore_eos,
             is_for_training=True,
+            is_beside=is_beside,
         )
-        groups = sample_groups(stage.prompts.take(wanted - len(kept)), sampler, stage.rubric, sampling)
+        groups = write(stage.prompts.take(wanted - len(kept)), sampler, stage.rubric, sampling)
         original = original or groups
         num_sampled += len(groups)
-        kept += [group for group in groups if not config.algorithm.online_filtering or has_signal(group, config)]
+        kept += [group for group in groups if not is_filtered or has_signal(group.result(), config)]
         if len(kept) == wanted or attempt == config.trainer.max_try_make_batch:
             break
     chosen = kept if len(kept) == wanted else make_do(kept, original, config, step=step, num_sampled=num_sampled)
-    settled = stage.rubric.settle(chosen, update=True)
-    needs_baselines = config.algorithm.adv_estimator == "remax"
-    baselines = greedy_rewards(settled, stage, sampler, config, step=step) if needs_baselines else None
-    return Collected(groups=settled, num_sampled=num_sampled, num_rounds=attempt, baselines=baselines)
+    return Collected(
+        written=tuple(chosen),
+        greedy=write_greedy(chosen, stage, sampler, config, step=step),
+        num_sampled=num_sampled,
+        num_rounds=attempt,
+        epoch=stage.prompts.epoch,
+    )
 
 
 def make_do(
-    kept: Sequence[RolloutGroup], original: Sequence[RolloutGroup], config: Config, *, step: int, num_sampled: int
-) -> Sequence[RolloutGroup]:
+    kept: Sequence[Pending], original: Sequence[Pending], config: Config, *, step: int, num_sampled: int
+) -> Sequence[Pending]:
     """The groups to train on when too few of those sampled carry a signal; `original` are those of the first round.
 
     CheX-Phi4MM falls back to the original batch, and CX-Mind stops; see `algorithm.filter_when_short`.
@@ -90,26 +127,21 @@ def make_do(
     return kept
 
 
-def greedy_rewards(
-    groups: Sequence[RolloutGroup], stage: Stage, sampler: Sampler, config: Config, *, step: int
-) -> Float[Tensor, "G"]:
-    """Reward of the likeliest completion of each group's prompt: ReMax's baseline (arXiv 2310.10505).
-
-    The gates are left as the step's own rollouts have set them.
-    """
+def write_greedy(
+    groups: Sequence[Pending], stage: Stage, sampler: Sampler, config: Config, *, step: int
+) -> tuple[Pending, ...]:
+    """The likeliest completion of each group's prompt, which remax compares with; nothing for other estimators."""
+    if config.algorithm.adv_estimator != "remax":
+        return ()
     sampling = Sampling(
         n=1, temperature=0.0, max_tokens=stage.max_response_length, seed=draw_seed(config.trainer.seed, step, 0)
     )
-    scored = sample_groups([group.prompt for group in groups], sampler, stage.rubric, sampling)
-    settled = stage.rubric.settle(scored, update=False)
-    return torch.tensor([group.rollouts[0].reward.total for group in settled], dtype=torch.float32)
+    return write([group.completions[0].prompt for group in groups], sampler, stage.rubric, sampling)
 
 
-def sample_groups(
-    prompts: Sequence[Prompt], sampler: Sampler, rubric: Rubric, sampling: Sampling
-) -> tuple[RolloutGroup, ...]:
-    """Complete the prompts and score their groups, all at once so that a reward can batch what is slow."""
-    return rubric.score(list(sampler.generate(prompts, sampling)))
+def write(prompts: Sequence[Prompt], sampler: Sampler, rubric: Rubric, sampling: Sampling) -> tuple[Pending, ...]:
+    """Complete the prompts. The scoring of a group begins when it is complete, while the others are still written."""
+    return tuple(rubric.begin(completions) for completions in sampler.generate(prompts, sampling))
 
 
 def has_signal(group: RolloutGroup, config: Config) -> bool:

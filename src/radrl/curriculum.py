@@ -142,6 +142,11 @@ class Curriculum:
         """Whether the step at hand is the last one."""
         return self.index >= len(self.stages) - 1 and self._stage_is_done()
 
+    def goes_on(self, *, is_validated: bool) -> bool:
+        """Whether the step after the one at hand is of the same stage for sure; a validation may end the stage."""
+        may_end = is_validated and self.stage.advance is not None
+        return self.steps_begun < self.stage.num_steps and not may_end
+
     def save(self, folder: Path) -> None:
         """Write position, validations, difficulties, prompt cursors and gate averages."""
         state = {
@@ -193,11 +198,6 @@ def is_reached(rule: AdvanceConfig, outcomes: Sequence[float]) -> bool:
 def is_in_band(rate: float, band: PassRateConfig) -> bool:
     """Whether a prompt with this mean outcome is neither too hard nor too easy, bounds included."""
     return band.low - _ROUNDING <= rate <= band.high + _ROUNDING
-
-
-def stage_metrics(stage: Stage) -> Mapping[str, float]:
-    """Where the stage is in its data."""
-    return {"data/epoch": float(stage.prompts.epoch)}
 
 
 def _narrow(stage: Stage, pass_rates: Mapping[str, float]) -> tuple[str, ...]:

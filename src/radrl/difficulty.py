@@ -6,6 +6,7 @@ from statistics import fmean
 
 from radrl.curriculum import Curriculum, Stage, is_in_band
 from radrl.errors import NoSignal
+from radrl.rewards.background import Pending
 from radrl.rewards.rubric import Rubric
 from radrl.roles import Sampler, Sampling
 from radrl.run import Run
@@ -53,14 +54,14 @@ def measure(stage: Stage, sampler: Sampler, sampling: Sampling, run: Run) -> dic
         max_tokens=stage.max_response_length,
         pool=stage.rubric.pool,
     )
-    rates: dict[str, float] = {}
+    written: list[Pending] = []
     prompts = stage.prompts.items
     with run.phase(f"pass rates of {stage.name}", total=len(prompts)) as advance:
         for completions in sampler.generate(prompts, sampling):
-            (group,) = outcome.score([completions])
-            rates[group.prompt.sample.id] = fmean(group.outcomes)
+            written.append(outcome.begin(completions))
             advance()
-    return rates
+    groups = [pending.result() for pending in written]
+    return {group.prompt.sample.id: fmean(group.outcomes) for group in groups}
 
 
 def describe_rates(stage: Stage, rates: Mapping[str, float]) -> Mapping[str, float]:

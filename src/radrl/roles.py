@@ -25,11 +25,15 @@ class Sampling:
     max_tokens: int
     """Longest completion, end-of-sequence included."""
     seed: int
-    """Every draw follows from it and the prompt's position, whatever ran before."""
+    """Every draw follows from it and the prompt's position, counted from `first`, whatever ran before."""
     ignore_eos: bool = False
     """Whether a completion goes on past its end-of-sequence token to `max_tokens`."""
     is_for_training: bool = False
     """Whether the policy learns from what is written."""
+    is_beside: bool = False
+    """Whether the policy learns meanwhile, so that its weights are not the ones that are written with."""
+    first: int = 0
+    """Position of this call's first prompt within a larger call that is divided between samplers."""
 
 
 @runtime_checkable
@@ -67,6 +71,7 @@ class Actor(Protocol):
         ...
 
 
+@runtime_checkable
 class Critic(Protocol):
     """Predicts the return at every completion token."""
 
@@ -100,6 +105,10 @@ class Roles:
     critic: Critic | None = None
     kl: KlControl | None = None
     """None where the weight of the KL term is the configuration's throughout."""
+    rescores: bool = False
+    """Whether the actor scores every batch before its first update, because its ratio divides by what it says then."""
+    samples_apart: bool = False
+    """Whether the sampler has weights and devices of its own, and so can write while the actor learns."""
 
     @property
     def kl_coef(self) -> float | None:
@@ -107,7 +116,9 @@ class Roles:
         return None if self.kl is None else self.kl.coef
 
     def annotate(self, batch: Batch) -> Batch:
-        """Add what the other roles have to say about the batch: reference log-probabilities and values."""
+        """Add what models have to say about the batch before an update, none of which depends on its rewards."""
+        if self.rescores:
+            batch = batch.replace(old_logprobs=self.actor.logprobs(batch))
         if self.reference is not None:
             batch = batch.replace(reference_logprobs=self.reference.logprobs(batch))
         if self.critic is not None:

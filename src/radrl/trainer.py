@@ -6,27 +6,32 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 
-from radrl.algorithms.credit import assign_credit
-from radrl.batch import Batch, pack
-from radrl.collect import Collected, collect, draw_seed, sample_groups
+from radrl.algorithms.credit import assign_credit, penalised_rewards
+from radrl.batch import Batch, lay_out
+from radrl.collect import Collected, Settled, draw_seed
 from radrl.config.schema import Config
-from radrl.curriculum import VALIDATION_OUTCOME, Curriculum, Stage, Validation, stage_metrics
+from radrl.curriculum import Curriculum, Stage
 from radrl.data.completions import scoring_fields
 from radrl.difficulty import narrow_stage
 from radrl.errors import NoSignal
+from radrl.lookahead import Lookahead
 from radrl.rewards.rubric import reward_metrics
-from radrl.roles import Roles, Sampler, Sampling
+from radrl.roles import Roles, Sampler
 from radrl.run import Run, StepLog
 from radrl.types import Rollout, RolloutGroup
+from radrl.validation import log_validation
 
 
 def train(config: Config, roles: Roles, curriculum: Curriculum, run: Run) -> None:
-    """Sample, score, credit, learn, publish: one on-policy step at a time."""
+    """Sample, score, credit, learn, publish: one step at a time, with rewards computed beside what can go on."""
+    source = Lookahead(config, roles, curriculum)
+    if config.trainer.one_step_off:
+        run.parts["lookahead"] = source
     last = run.restore()
-    roles.publish(version=last)
+    roles.publish(version=policy_version(last, config))
 
-    if config.trainer.val_before_train and last == 0:
-        log_validation(run, roles.sampler, curriculum.stage, config, step=0)
+    if config.trainer.val_only or (config.trainer.val_before_train and not run.is_resumed):
+        log_validation(run, roles.sampler, curriculum.stage, config, step=last)
     if config.trainer.val_only:
         return
 
@@ -35,24 +40,39 @@ def train(config: Config, roles: Roles, curriculum: Curriculum, run: Run) -> Non
             with saved_if_starved(run, step):
                 enter(curriculum, roles.sampler, config, run, entry)
                 with entry.timed("reward"):
-                    collected = collect(stage, roles.sampler, config, step=step)
+                    collected = source.take(stage, step=step)
+                    source.begin(stage, step=step, is_validated=is_validated(run, stage, config, step=step))
             with entry.timed("adv"):
-                batch = roles.annotate(pack(collected.groups))
-                batch = assign_credit(batch, config.algorithm, kl_coef=roles.kl_coef, baselines=collected.baselines)
+                batch = roles.annotate(lay_out(collected.completions))
+                with entry.timed("reward"):
+                    settled = collected.settle(stage.rubric)
+                batch = batch.rewarded(settled.groups)
+                batch = assign_credit(batch, config.algorithm, kl_coef=roles.kl_coef, baselines=settled.baselines)
+                rewards = penalised_rewards(batch, config.algorithm, kl_coef=roles.kl_coef)
+                entry.add(spread("critic/rewards", rewards))
 
             if roles.critic:
                 entry.add(roles.critic.update(batch))
-            with entry.timed("update_actor"):
-                entry.add(roles.actor.update(batch))
-            if roles.kl:
-                entry.add(roles.kl.observe(batch))
-            roles.publish(version=step)
-            entry.add(describe(collected, batch, stage))
-            entry.completions += completion_records(collected.groups, batch, step=step, stage=stage)
+            if policy_version(step, config) == step:
+                with entry.timed("update_actor"):
+                    entry.add(roles.actor.update(batch))
+                if roles.kl:
+                    entry.add(roles.kl.observe(batch))
+            with entry.timed("gen"):
+                source.wait()
+            if policy_version(step, config) == step:
+                roles.publish(version=step)
+            entry.add(describe(collected, settled, batch, stage, config, step=step))
+            entry.completions += completion_records(settled.groups, batch, step=step, stage=stage)
 
         if run.due(step, config.trainer.val_freq) or curriculum.is_finished:
             curriculum.observe(log_validation(run, roles.sampler, stage, config, step=step))
         run.save_if_due(step, is_last=curriculum.is_finished)
+
+
+def policy_version(step: int, config: Config) -> int:
+    """The version of the policy's weights after a step: 0 as long as the critic alone has learnt."""
+    return step if step > config.trainer.critic_warmup else 0
 
 
 @contextlib.contextmanager
@@ -81,60 +101,39 @@ def enter(curriculum: Curriculum, sampler: Sampler, config: Config, run: Run, en
     entry.add(metrics)
 
 
-def log_validation(run: Run, sampler: Sampler, stage: Stage, config: Config, *, step: int) -> Mapping[str, float]:
-    """Write and return `val/` metrics of the present weights, and remember the step if it is the best so far.
-
-    Empty for a stage without validation.
-    """
-    if stage.validation is None:
-        return {}
-    metrics = validate(sampler, stage, stage.validation, config)
-    run.log(step, metrics, stage=stage.name)
-    run.observe_validation(step, metrics[VALIDATION_OUTCOME], scale=stage.validation.scale)
-    return metrics
+def is_validated(run: Run, stage: Stage, config: Config, *, step: int) -> bool:
+    """Whether a validation follows this step; the run's end aside, after which no step comes."""
+    return stage.validation is not None and run.due(step, config.trainer.val_freq)
 
 
-def validate(sampler: Sampler, stage: Stage, validation: Validation, config: Config) -> Mapping[str, float]:
-    """Mean declared outcome over the held-out prompts, in all and by question kind. Gates are left as they are."""
-    sampling = Sampling(
-        n=validation.n,
-        temperature=validation.temperature,
-        max_tokens=stage.max_response_length,
-        seed=draw_seed(config.trainer.seed, 0, 0),
-    )
-    groups: list[RolloutGroup] = []
-    size = config.data.val_batch_size
-    for start in range(0, len(validation.prompts), size):
-        groups += sample_groups(validation.prompts[start : start + size], sampler, stage.rubric, sampling)
-    by_kind: dict[str, list[float]] = {}
-    for group in groups:
-        by_kind.setdefault(group.prompt.sample.kind, []).extend(group.outcomes)
-    everything = [outcome for outcomes in by_kind.values() for outcome in outcomes]
-    metrics = {VALIDATION_OUTCOME: sum(everything) / len(everything)}
-    return metrics | {f"val/{kind}/outcome": sum(outcomes) / len(outcomes) for kind, outcomes in by_kind.items()}
-
-
-def describe(collected: Collected, batch: Batch, stage: Stage) -> Mapping[str, float]:
+def describe(
+    collected: Collected, settled: Settled, batch: Batch, stage: Stage, config: Config, *, step: int
+) -> Mapping[str, float]:
     """What a step sampled, in the names the recipes' users know."""
     rollouts = batch.rollouts
     completions = [rollout.completion for rollout in rollouts]
     assert batch.advantages is not None
     tokens = batch.lengths.to(torch.float32)
     prompt_tokens = torch.tensor([float(len(completion.prompt.token_ids)) for completion in completions])
-    no_signal = [len({rollout.reward.total for rollout in group.rollouts}) == 1 for group in collected.groups]
-    baselines = {} if collected.baselines is None else spread("critic/baseline", collected.baselines)
+    no_signal = [len({rollout.reward.total for rollout in group.rollouts}) == 1 for group in settled.groups]
+    baselines = {} if settled.baselines is None else spread("critic/baseline", settled.baselines)
+    staleness = [policy_version(step - 1, config) - completion.policy_version for completion in completions]
     return {
-        **reward_metrics(collected.groups),
+        **reward_metrics(settled.groups),
         **stage.rubric.gate.metrics(),
-        **stage_metrics(stage),
+        "data/epoch": collected.epoch,
         **spread("critic/score", batch.rewards),
         **baselines,
         **spread("critic/advantages", batch.advantages),
+        **({} if batch.values is None else spread("critic/values", batch.values)),
+        **({} if batch.returns is None else spread("critic/returns", batch.returns)),
         **spread("response_length", tokens),
         **spread("prompt_length", prompt_tokens),
+        "prompt_length/clip_ratio": float((prompt_tokens >= config.data.max_prompt_length).float().mean()),
         "response_length/clip_ratio": sum(c.stop == "length" for c in completions) / len(completions),
-        "sample/kept_frac": len(collected.groups) / collected.num_sampled,
+        "sample/kept_frac": len(settled.groups) / collected.num_sampled,
         "sample/rounds": float(collected.num_rounds),
+        "sample/staleness": sum(staleness) / len(staleness),
         "sample/zero_advantage_frac": sum(no_signal) / len(no_signal),
         "perf/total_num_tokens": float(tokens.sum() + prompt_tokens.sum()),
     }

@@ -103,6 +103,7 @@ def test_only_prompts_within_the_band_are_trained_on_and_the_rates_are_on_disk(w
         assert first["pass_rate/num_kept"] == len(kept)
 
 
+@pytest.mark.slow
 def test_a_curriculum_killed_anywhere_ends_like_one_that_was_not(world, whole, tmp_path):
     files_by_kind(world, tmp_path)
     for name, moment in MOMENTS.items():

@@ -5,7 +5,7 @@ torch's names and `cpu` where none is given: nothing here touches a GPU that was
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
@@ -23,6 +23,9 @@ _FORMS = {
     "json": "json:FILE",
 }
 """Back end -> how its spec is written."""
+
+_SHARED: list[Callable[[str], Extractor]] = []
+"""What opens neural back ends in this process, the last one given; empty where it opens its own."""
 
 _DEVICE = re.compile(r"@((?:cpu|cuda|mps|xpu)(?::\d+)?)$")
 
@@ -67,9 +70,19 @@ def open_extractor(spec: str) -> Extractor:
             f"the graph extractor {spec!r} needs a folder of weights, and {folder} is none. Write {_FORMS[name]}, with "
             "a device such as cpu or cuda:0; nothing is downloaded."
         )
+    if _SHARED:
+        return GraphService(_SHARED[-1](spec))
     with unchanged_randomness(device):
         backend = _open_neural(name, folder=folder, device=device)
     return GraphService(backend, cache=DiskCache(default_folder()), device=device)
+
+
+def share_extractors(open_shared: Callable[[str], Extractor]) -> None:
+    """Let neural back ends that this process opens from now on be others' too: `open_shared` leads to them by spec.
+
+    For processes of which there are many, where one copy of the weights, and one reading of a text, is enough for all.
+    """
+    _SHARED.append(open_shared)
 
 
 class _Rules:

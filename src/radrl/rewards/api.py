@@ -106,6 +106,8 @@ class Entry:
     """The most it can give under the arguments that this names, where they change it."""
     takes_lists: bool = False
     """Whether a reward per rollout is called with all attempts at one sample, as other systems call theirs."""
+    needs_main_thread: bool = False
+    """Whether it keeps time with a signal, which only the main thread of a process can have."""
     source: str = ""
     """File of a function that a user names by its place; empty for a registered reward."""
 
@@ -154,6 +156,7 @@ def reward(
     is_legacy: bool = False,
     prepare: Callable[..., None] | None = None,
     highest_for: Callable[..., float] | None = None,
+    needs_main_thread: bool = False,
 ) -> Callable[[_Function], _Function]:
     """Register the decorated function under the name a configuration uses. A name is given once."""
 
@@ -168,6 +171,7 @@ def reward(
             is_legacy=is_legacy,
             prepare=prepare,
             highest_for=highest_for,
+            needs_main_thread=needs_main_thread,
         )
         return function
 

@@ -45,7 +45,7 @@ def legacy_graph_f1(groups: Sequence[Sequence[Attempt]], *, extractor: str = "ru
     return _against_the_first(groups, _f1, extractor=extractor)
 
 
-@reward("legacy_external_math_acc", is_legacy=True, prepare=require_math_verify)
+@reward("legacy_external_math_acc", is_legacy=True, prepare=require_math_verify, needs_main_thread=True)
 def legacy_math_accuracy(attempt: Attempt) -> float:
     """1 when the LaTeX of the completion equals that of the reference.
 

@@ -34,7 +34,7 @@ def require_math_verify(attempts: Sequence[Attempt]) -> None:  # noqa: ARG001 - 
     _math_verify()
 
 
-@reward("math_accuracy", prepare=require_math_verify)
+@reward("math_accuracy", prepare=require_math_verify, needs_main_thread=True)
 def math_accuracy(attempt: Attempt) -> Score:
     r"""1 when the completion's last `\boxed{}`, or else its last answer block, is mathematically the gold answer.
 
@@ -54,7 +54,7 @@ alias("external_math_acc", "math_accuracy")
 alias("accuracy", "math_accuracy")
 
 
-@reward("math", prepare=require_math_verify)
+@reward("math", prepare=require_math_verify, needs_main_thread=True)
 def math_with_format(attempt: Attempt) -> Score:
     r"""0.1 for the form `<think>...</think>...\boxed{...}`, 0.9 when the boxed answer is mathematically the gold one.
 

@@ -8,7 +8,7 @@ from radrl.text import final_answer, parse_trace
 from radrl.types import Evidence
 
 
-@reward("r1v", prepare=require_math_verify)
+@reward("r1v", prepare=require_math_verify, needs_main_thread=True)
 def r1v(attempt: Attempt, *, format_weight: Share = 0.5) -> Score:
     """format_weight x format + (1 - format_weight) x accuracy: a single pair and nothing else, and its answer right.
 

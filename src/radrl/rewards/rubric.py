@@ -9,6 +9,7 @@ from statistics import fmean, pstdev
 from radrl.config.schema import GateConfig, RewardConfig
 from radrl.errors import ConfigError, RewardError
 from radrl.rewards.api import Attempt, BoundReward, Scope
+from radrl.rewards.background import Pending
 from radrl.rewards.gate import BatchGate, rollout_factor
 from radrl.rewards.pool import RewardPool
 from radrl.rewards.scoring import TIMED_OUT, Call, Scored, failed
@@ -105,6 +106,10 @@ class Rubric:
             )
             for completions, of_group in zip(ordered, results, strict=True)
         )
+
+    def begin(self, completions: Sequence[Completion]) -> Pending:
+        """Begin to score one group beside whatever else goes on; its result is what `score` gives."""
+        return self.pool.background.begin(self.score, completions)
 
     def settle(self, groups: Sequence[RolloutGroup], *, update: bool) -> tuple[RolloutGroup, ...]:
         """Apply the batch gates and add rewards per batch, on the groups that a step keeps; `update` in training.
@@ -255,8 +260,8 @@ def reward_metrics(groups: Sequence[RolloutGroup]) -> dict[str, float]:
 
     `reward/{name}/mean`, `/std` (population), `/abstained_frac`, `/failed_frac`, `/timeout_frac` (the part of the
     failures that missed its deadline; all three of all rollouts) and `/gate_mean` (what the gates let through); for a
-    reward's extras `reward/{name}/{extra}/mean` and `/std`; `reward/total/mean`, `/std`; `outcome/mean`, `/std`, and
-    `outcome/group_std`, the mean spread within a group. A part that abstained on every rollout has no mean. Empty for
+    reward's extras `reward/{name}/{extra}/mean` and `/std`; `reward/total/mean`, `/std`, `outcome/mean`, `/std`, and
+    `/group_std` of both, the mean spread within a group. A part that abstained on every rollout has no mean. Empty for
     no rollouts.
     """
     results = [rollout.reward for group in groups for rollout in group.rollouts]
@@ -267,6 +272,8 @@ def reward_metrics(groups: Sequence[RolloutGroup]) -> dict[str, float]:
         metrics |= _part_metrics(name, results)
     metrics |= _spread("reward/total", [result.total for result in results])
     metrics |= _spread("outcome", [result.outcome for result in results])
+    totals = [[rollout.reward.total for rollout in group.rollouts] for group in groups]
+    metrics["reward/total/group_std"] = fmean(pstdev(of_group) for of_group in totals)
     return metrics | {"outcome/group_std": fmean(pstdev(group.outcomes) for group in groups)}
 
 

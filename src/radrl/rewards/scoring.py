@@ -2,7 +2,7 @@
 
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 from radrl.config.schema import RewardConfig
@@ -53,10 +53,15 @@ class Call:
 
 
 def perform(call: Call, reward: BoundReward) -> list[Scored]:
-    """Scores of all attempts, group after group. Whatever the reward raises is recorded and not raised."""
+    """Scores of all attempts, group after group. Whatever the reward raises is recorded and not raised.
+
+    A group that a reward cannot prepare for fails alone, whichever groups it is scored with.
+    """
     try:
         reward.prepare(call.attempts)
     except _RAISED as error:
+        if len(call.groups) > 1 and reward.entry.per != "batch":
+            return [one for group in call.groups for one in perform(replace(call, groups=(group,)), reward)]
         return [failed(error, source=reward.entry.source)] * len(call.attempts)
     if reward.entry.per == "batch":
         return _ask_about_batch(reward, call.groups)

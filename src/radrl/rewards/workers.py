@@ -33,7 +33,7 @@ def settle_worker(printed_to: Path | None) -> None:
     nowhere = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(nowhere, descriptor)
-    sys.stdout = sys.stderr = _Printed(printed_to)
+    sys.stdout = sys.stderr = PrintedTo(printed_to)
     threading.Thread(target=_end_with_run, daemon=True).start()
 
 
@@ -44,14 +44,15 @@ def _end_with_run() -> None:
     os._exit(1)
 
 
-class _Printed:
-    """Appends what is printed to `RUN/logs/FILE`, as soon as the run's folder exists."""
+class PrintedTo:
+    """Where a worker prints: appends it to `RUN/logs/FILE`, as soon as the run's folder exists."""
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
         self.encoding = "utf-8"
 
     def write(self, text: str) -> int:
+        """Append a text; it is lost where the run has no folder yet."""
         if self.path is not None and self.path.parents[1].is_dir():
             self.path.parent.mkdir(exist_ok=True)
             with self.path.open("a", encoding="utf-8") as file:

@@ -232,6 +232,8 @@ def test_spec_row_28_every_part_is_logged_with_mean_and_std_and_what_it_left_out
             "outcome/mean": 0.75,
             "outcome/std": 0.1875**0.5,
             "outcome/group_std": 0.25,
+            # half of the 0.75 of the first group; the second has no spread
+            "reward/total/group_std": 0.375,
         }
     )
 
