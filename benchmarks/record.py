@@ -11,8 +11,8 @@ from typing import Any
 import psutil
 import torch
 
+from radrl.durable import write_atomically
 from radrl.engines.ceilings import device_name
-from radrl.run import write_atomically
 
 RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("torch", "transformers", "peft", "vllm", "trl", "accelerate")

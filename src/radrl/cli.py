@@ -332,6 +332,38 @@ def graph_compare(
 
 
 @app.command()
+def export(
+    run: Annotated[
+        Path, typer.Argument(help="Folder of a run, of one of its checkpoints, or of a model.", show_default=False)
+    ],
+    out: Annotated[Path, typer.Argument(help="Folder to write.", show_default=False)],
+    best: Annotated[bool, typer.Option("--best", help="The best checkpoint instead of the last.")] = False,
+    step: Annotated[int | None, typer.Option(help="The checkpoint of this step.", show_default="the last")] = None,
+    adapter: Annotated[
+        bool, typer.Option("--adapter", help="LoRA adapters by themselves, as PEFT has them; merged without.")
+    ] = False,
+    dtype: Annotated[str, typer.Option(help="Type of the weights of a whole model: bfloat16 or float32.")] = "bfloat16",
+    force: Annotated[bool, typer.Option("--force", help="Replace the folder if there is something in it.")] = False,
+    upload: Annotated[
+        str | None, typer.Option(help="Repository of the Hugging Face hub to send it to, made private.")
+    ] = None,
+) -> None:
+    """Write a trained model as a Hugging Face or PEFT folder with a model card, and prove it equal."""
+    _run(
+        "radrl.export.command",
+        "export_model",
+        run=run,
+        out=out,
+        best=best,
+        step=step,
+        adapter=adapter,
+        dtype=dtype,
+        force=force,
+        upload=upload,
+    )
+
+
+@app.command()
 def report(
     run: Annotated[Path, typer.Argument(help="Folder of a run.", show_default=False)],
     out: Annotated[Path | None, typer.Option(help="File to write.", show_default="RUN/report.html")] = None,

@@ -15,6 +15,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from radrl.checkpoints import saved_steps
 from radrl.compat import quiet_transformers
 from radrl.config.demo import DemoConfig
 from radrl.config.evaluation import EvaluateConfig
@@ -22,6 +23,7 @@ from radrl.config.load import load_config
 from radrl.config.schema import Config
 from radrl.data.load import load_samples
 from radrl.data.select import Attempt, select_hard
+from radrl.durable import write_atomically
 from radrl.evaluate import evaluate
 from radrl.evaluation.records import read_records
 from radrl.evaluation.summary import Summary
@@ -32,7 +34,7 @@ from radrl.models.tiny import build_tiny
 from radrl.phantom.export import export
 from radrl.phantom.world import PhantomWorld
 from radrl.report.build import build_report
-from radrl.run import move_aside, saved_steps, write_atomically
+from radrl.run import move_aside
 from radrl.train import run_training, run_warm_up
 
 log = logging.getLogger(__name__)

@@ -15,6 +15,7 @@ from radrl.compat import quiet_transformers
 from radrl.config.evaluation import EvaluateConfig
 from radrl.config.load import load_config
 from radrl.data.load import load_samples
+from radrl.durable import write_atomically
 from radrl.engines.native import NativeSampler
 from radrl.errors import DataError
 from radrl.evaluation.blind import shuffle_images
@@ -24,7 +25,6 @@ from radrl.evaluation.summary import Blind, Settings, Summary, make_blind, summa
 from radrl.exits import guarded
 from radrl.models.load import load_adapter
 from radrl.roles import Sampler, Sampling
-from radrl.run import write_atomically
 from radrl.types import Prompt, Sample
 
 log = logging.getLogger(__name__)

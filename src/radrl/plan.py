@@ -8,6 +8,7 @@ import torch
 from transformers import AutoConfig
 
 from radrl.config.check import check
+from radrl.config.layout import Layout, layout_of
 from radrl.config.load import load_config
 from radrl.config.schema import Config
 from radrl.engines.ceilings import Datasheet, datasheet_of, known_hardware
@@ -15,8 +16,9 @@ from radrl.engines.floor import Floor, floor_of, longest_step, step_work, unshar
 from radrl.engines.memory import MemoryEstimate
 from radrl.engines.passes import ROOM, memory_of, most_image_tokens
 from radrl.engines.shapes import ModelShape, shape_of
-from radrl.engines.work import Recipe, lora_params
+from radrl.engines.work import GroupLoad, Recipe, lora_params
 from radrl.errors import ConfigError
+from radrl.models.hub import model_folder
 from radrl.progress import show_table
 
 log = logging.getLogger(__name__)
@@ -71,9 +73,13 @@ def make_plan(config: Config) -> Plan:
     floors: Mapping[str, Floor] = {}
     unshared = None
     if hardware is not None:
-        phases = step_work(shape, groups, recipe, has_reference=has_reference, own_sampler=own_sampler)
+        layout = layout_of(config)
+        ways = {"has_reference": has_reference, "own_sampler": own_sampler, "num_shards": layout.shard_ranks}
+        phases = dict(step_work(shape, share_of(groups, layout.num_ranks), recipe, **ways))
+        phases["gen"] = step_work(shape, share_of(groups, layout.num_samplers), recipe, **ways)["gen"]
         floors = {phase: floor_of(pieces, hardware.ceilings) for phase, pieces in phases.items()}
-        unshared = floor_of(unshared_update(shape, groups, replace(recipe, recomputes=True)), hardware.ceilings)
+        alone = unshared_update(shape, share_of(groups, layout.num_ranks), replace(recipe, recomputes=True))
+        unshared = floor_of(alone, hardware.ceilings)
     return Plan(
         placement=_placement(config, own_sampler=own_sampler),
         memory=memory,
@@ -81,6 +87,11 @@ def make_plan(config: Config) -> Plan:
         floors=floors,
         unshared=unshared,
     )
+
+
+def share_of(groups: Sequence[GroupLoad], num_shares: int) -> Sequence[GroupLoad]:
+    """The groups of the rank with the most of them, when they are all alike."""
+    return groups[: -(-len(groups) // num_shares)]
 
 
 def plan_tables(plan: Plan) -> Mapping[str, Mapping[str, str]]:
@@ -141,20 +152,55 @@ def _size(num_bytes: int) -> str:
 
 
 def _placement(config: Config, *, own_sampler: bool) -> Mapping[str, str]:
-    trainer = config.trainer
-    num = trainer.nnodes * trainer.n_gpus_per_node
-    return {
-        "devices": f"{trainer.nnodes} x {trainer.n_gpus_per_node} = {num}",
-        "policy": "whole on every device" if num > 1 else "whole on the one device",
-        "sampler": f"{config.worker.rollout.name}, " + ("its own weights" if own_sampler else "the policy's weights"),
-        "reference": "none" if config.algorithm.kl_coef == 0 else "on the same device",
+    layout, rollout = layout_of(config), config.worker.rollout
+    rows = {
+        "devices": f"{layout.num_nodes} x {layout.ranks_per_node} = {layout.num_ranks}",
+        **{f"node {node}": _ranks(node, layout) for node in range(layout.num_nodes) if layout.num_ranks > 1},
+        "policy": _policy_place(layout),
+        "sampler": f"{rollout.name}, {_sampler_place(layout)}, "
+        + ("its own weights" if own_sampler else "the policy's weights")
+        + (f", a copy over {rollout.tensor_parallel_size} GPUs" if rollout.tensor_parallel_size > 1 else ""),
+        "reference": "none" if config.algorithm.kl_coef == 0 else "where the policy is",
     }
+    if config.algorithm.adv_estimator == "gae":
+        rows["critic"] = "where the policy is"
+    if layout.num_ranks > 1:
+        rows["the run's own process"] = "wherever the command is given; it needs no GPU"
+    return rows
+
+
+def _ranks(node: int, layout: Layout) -> str:
+    first = node * layout.ranks_per_node
+    return f"ranks {first} to {first + layout.ranks_per_node - 1}, one a GPU"
+
+
+def _policy_place(layout: Layout) -> str:
+    if layout.num_ranks == 1:
+        return "whole on the one device"
+    if layout.sharding == "replicate":
+        return f"whole on every GPU; gradients are summed over {layout.num_ranks} once a step"
+    copies = layout.num_ranks // layout.shard_ranks
+    kept = (
+        "weights stay gathered until the backward pass" if layout.sharding == "zero2" else "a layer gathered at a time"
+    )
+    return (
+        f"in shards over {layout.shard_ranks} GPUs, {kept}"
+        + (f"; {copies} such copies" if copies > 1 else "")
+        + (f"; {layout.sequence_ranks} GPUs share the rows of a pass" if layout.sequence_ranks > 1 else "")
+    )
+
+
+def _sampler_place(layout: Layout) -> str:
+    if layout.sampler_gpus:
+        return f"on {layout.sampler_gpus} GPUs of its own"
+    return "on the same GPUs, in turn" if layout.num_ranks > 1 else "on the same device"
 
 
 def _shape(config: Config) -> ModelShape:
     model = config.worker.actor.model
     try:
-        return shape_of(AutoConfig.from_pretrained(model.model_path, trust_remote_code=model.trust_remote_code))
+        source = model_folder(model.model_path, weights=False)
+        return shape_of(AutoConfig.from_pretrained(source, trust_remote_code=model.trust_remote_code))
     except (OSError, ValueError) as error:
         raise ConfigError(
             f"cannot read the config of a model at {model.model_path!r}: {error} Set worker.actor.model.model_path."

@@ -9,7 +9,9 @@ from small_world import RUN, WARM_UP, lines, without_times
 IN_THE_THIRD_STEP = Moment(part="completions.jsonl", event="open", count=3)
 
 
-@pytest.mark.parametrize(("sent", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("sent", "code"), [(signal.SIGTERM, 143), pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow)]
+)
 def test_a_run_asked_to_stop_saves_says_how_to_go_on_and_does(world, undisturbed, tmp_path, sent, code):
     command = ["train", *world.training(trainer__save_freq=4)]
     stopped = radrl(*command, folder=tmp_path, moment=IN_THE_THIRD_STEP, sends=sent)

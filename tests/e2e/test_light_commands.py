@@ -21,13 +21,25 @@ sys.exit(", ".join(name for name in {HEAVY} if name in sys.modules) or 0)
         "from radrl.cli import app; app(['--help'])",
         "from radrl.cli import app; app(['--version'])",
         "from radrl.cli import app; app(['train', '--help'])",
+        "from radrl.cli import app; app(['export', '--help'])",
         f"from radrl.cli import app; app(['config', 'config={EXAMPLE}'])",
         "from radrl.cli import app; app(['graph', 'report.txt'])",
         "from radrl.cli import app; app(['phantom', 'p', '--train', '2', '--val', '0', '--test', '0', '--ood', '0'])",
         "from radrl.cli import app; app(['lint-reward', 'chex_phi4mm', 'num_questions=2', 'kinds=[presence]'])",
         "import radrl.report.build",
     ],
-    ids=["import", "help", "version", "help of a command", "config", "graph", "phantom", "lint-reward", "report"],
+    ids=[
+        "import",
+        "help",
+        "version",
+        "help of a command",
+        "help of export",
+        "config",
+        "graph",
+        "phantom",
+        "lint-reward",
+        "report",
+    ],
 )
 def test_neither_torch_nor_transformers_is_loaded(code, tmp_path):
     (tmp_path / "report.txt").write_text("No pleural effusion.\n")

@@ -12,7 +12,7 @@ NAMED_BY_THE_SPEC = {
     "algorithms": "radrl.algorithms.advantages",
     "gate": "radrl.rewards.gate",
     "knowledge graphs": "radrl.graph.extract",
-    "checkpoints": "radrl.run",
+    "checkpoints": "radrl.checkpoints",
 }
 REACHED_BY_COMMANDS = {f"radrl.{name}" for name in ("configure", "demo", "exits", "graph_compare", "sft", "train")}
 """What only the command line reaches, and the tests through it."""

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from radrl.config.check_algorithm import algorithm_problems
+from radrl.config.check_critic import critic_problems
 from radrl.config.schema import AdvanceConfig, Config, RewardConfig, StageConfig
 from radrl.config.tree import leaves
 from radrl.errors import ConfigError
@@ -30,6 +31,7 @@ def check(
     problems = [*_machine(config, say), *_tokens(config, say), *_cadence(config, say), *_weights(config, say)]
     if not supervised:
         problems += [*_batches(config, say), *_sampling(config, say, environment), *algorithm_problems(config, say)]
+        problems += critic_problems(config, say)
         problems += [*_outcomes(config), *_stages(config, say), *_debug(config, say)]
     if paths:
         problems += [*_files(config, say, supervised=supervised), *_validation_files(config, say)]
@@ -78,11 +80,40 @@ class _Quote:
 
 
 def _machine(config: Config, say: _Quote) -> Iterator[str]:
-    trainer = config.trainer
-    if trainer.nnodes * trainer.n_gpus_per_node > 1:
+    trainer, actor = config.trainer, config.worker.actor
+    num_ranks = trainer.nnodes * trainer.n_gpus_per_node
+    if num_ranks % actor.ulysses_size:
         yield (
-            f"{say('trainer.nnodes')} and {say('trainer.n_gpus_per_node')} ask for several processes, "
-            "but a run is one process on one device for now. Set both to 1."
+            f"{say('worker.actor.ulysses_size')} ranks share rows, and the {num_ranks} of {say('trainer.nnodes')} and "
+            f"{say('trainer.n_gpus_per_node')} cannot be put in groups of so many. Set it to a divisor of {num_ranks}."
+        )
+    if actor.ulysses_size > trainer.n_gpus_per_node:
+        yield (
+            f"{say('worker.actor.ulysses_size')} is over {say('trainer.n_gpus_per_node')}, but ranks that share rows "
+            "must be on one machine. Lower the first."
+        )
+    rollout = config.worker.rollout
+    key = "trainer.n_gpus_per_node" if rollout.placement == "colocated" else "worker.rollout.num_gpus"
+    gpus = trainer.n_gpus_per_node if rollout.placement == "colocated" else rollout.num_gpus
+    if gpus % rollout.tensor_parallel_size:
+        yield (
+            f"{say('worker.rollout.tensor_parallel_size')} does not divide {say(key)}. Set it to a divisor, so that "
+            "every copy of the weights is whole and on one machine."
+        )
+    if rollout.tensor_parallel_size > 1 and rollout.name != "vllm":
+        yield (
+            f"{say('worker.rollout.tensor_parallel_size')} divides vLLM's weights, but {say('worker.rollout.name')}. "
+            "Set the first to 1, or the second to vllm."
+        )
+    if rollout.placement == "apart" and not trainer.needs_cluster:
+        yield (
+            f"{say('worker.rollout.placement')}, but the run is one process. Set trainer.ray_address=local to place "
+            "the sampler on a cluster of this machine, or worker.rollout.placement=colocated."
+        )
+    if trainer.profile_steps and trainer.needs_cluster:
+        yield (
+            f"{say('trainer.profile_steps')} profiles the run's own process, which computes nothing when workers do. "
+            "Leave it out, or set trainer.nnodes=1, trainer.n_gpus_per_node=1 and no trainer.ray_address."
         )
 
 
@@ -137,6 +168,9 @@ def _cadence(config: Config, say: _Quote) -> Iterator[str]:
     ):
         if wants and not _is_validated(config):
             yield f"{say(key)}, but data.val_files is empty. Name files there."
+    for key, wants in (("trainer.log_text", trainer.log_text), ("trainer.log_images", trainer.log_images)):
+        if wants and not trainer.val_generations_to_log:
+            yield f"{say(key)}, but {say('trainer.val_generations_to_log')}. Say how many completions to show there."
 
 
 def _weights(config: Config, say: _Quote) -> Iterator[str]:
@@ -296,8 +330,10 @@ def _files(config: Config, say: _Quote, *, supervised: bool) -> Iterator[str]:
             "worker.actor.model.model_path is empty. Name a Hugging Face folder; "
             "`radrl tiny --out DIR` builds a small one."
         )
-    elif not Path(model.model_path).exists() and not _may_be_hub_name(model.model_path):
-        yield f"{say('worker.actor.model.model_path')} does not exist. Name an existing folder."
+    yield from _missing_model("worker.actor.model.model_path", model.model_path, say)
+    critic = config.worker.critic.model
+    if critic is not None and config.algorithm.adv_estimator == "gae" and not supervised:
+        yield from _missing_model("worker.critic.model.model_path", critic.model_path, say)
     yield from _missing("worker.actor.model.tokenizer_path", _one(model.tokenizer_path), say)
     yield from _missing("data.image_dir", _one(data.image_dir), say)
     yield from _missing("data.format_prompt", _one(data.format_prompt), say)
@@ -312,6 +348,11 @@ def _missing(key: str, files: tuple[str, ...], say: _Quote) -> Iterator[str]:
     for file in files:
         if not Path(file).exists():
             yield f"{say(key)}: {file} does not exist. Correct the path; relative ones start from {Path.cwd()}."
+
+
+def _missing_model(key: str, path: str, say: _Quote) -> Iterator[str]:
+    if path and not Path(path).exists() and not _may_be_hub_name(path):
+        yield f"{say(key)} does not exist. Name an existing folder."
 
 
 def _one(path: str | None) -> tuple[str, ...]:

@@ -18,11 +18,6 @@ def algorithm_problems(config: Config, say: Say) -> Iterator[str]:
 
 def _estimator(config: Config, say: Say) -> Iterator[str]:
     rollout, algorithm = config.worker.rollout, config.algorithm
-    if algorithm.adv_estimator == "gae":
-        yield (
-            f"{say('algorithm.adv_estimator')} needs the values of a critic, and there is no critic yet. "
-            "Choose grpo, rloo, reinforce_plus_plus or remax, which need none."
-        )
     if rollout.n < 2 and algorithm.adv_estimator in ("grpo", "rloo"):
         yield (
             f"{say('worker.rollout.n')}, but {say('algorithm.adv_estimator')} compares "
@@ -52,11 +47,20 @@ def _kl(config: Config, say: Say) -> Iterator[str]:
 def _ratio(config: Config, say: Say) -> Iterator[str]:
     algorithm = config.algorithm
     is_weighted_twice = algorithm.correction in ("truncate", "mask") and algorithm.policy_loss != "policy_gradient"
-    if algorithm.ratio_for(num_updates=num_updates(config)) == "bypass" and is_weighted_twice:
+    one_step_off = config.trainer.one_step_off
+    ratio = algorithm.ratio_for(num_updates=num_updates(config), one_step_off=one_step_off)
+    if ratio == "bypass" and is_weighted_twice:
         yield (
             f"{say('algorithm.correction')} would weight the trainer's disagreement with the sampler twice: with "
             f"{num_updates(config)} updates a rollout batch and {say('algorithm.ratio_mode')} the ratio holds it "
             "already. Set algorithm.correction=reject, or algorithm.ratio_mode=decoupled."
+        )
+    is_uncorrected = ratio == "decoupled" or algorithm.policy_loss == "policy_gradient"
+    if one_step_off and algorithm.correction == "none" and is_uncorrected:
+        yield (
+            f"{say('trainer.one_step_off')} learns from what weights one step older wrote, and with "
+            f"{say('algorithm.correction')} nothing accounts for the difference. Set algorithm.correction=truncate, or "
+            "algorithm.ratio_mode=bypass with a loss that has a ratio."
         )
 
 

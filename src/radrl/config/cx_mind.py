@@ -16,15 +16,19 @@ from radrl.config.seeds import (
     SeedKey,
     Settings,
     chosen,
-    has_unknown_logger,
-    known_loggers,
     refused_unless,
     renamed,
     without_effect,
 )
 
-_SHARDING = "one process holds the whole model"
-_NO_CRITIC = "there is no critic yet"
+_TYPES: Mapping[object, object] = {"bf16": "bfloat16", "bfloat16": "bfloat16", "fp32": "float32", "float32": "float32"}
+_FSDP_WITHOUT_EFFECT: Mapping[str, tuple[object, str]] = {
+    "enable_rank0_init": (True, "the first rank alone reads the weights, always"),
+    "use_orig_params": (False, "parameters are sharded one by one, so that some may be frozen"),
+    "mp_param_dtype": ("bf16", "passes compute in trainer.dtype; what learns is held in float32"),
+    "mp_buffer_dtype": ("fp32", "buffers keep their types"),
+}
+"""Settings of CX-Mind's sharding that are always so, or never, with an example and why."""
 _VLLM = "vLLM gets what follows from the run's own lengths and batch sizes"
 _BY_TOKENS = "worker.actor.micro_batch_tokens bounds a pass by its tokens"
 
@@ -51,6 +55,19 @@ _REFERENCE: Mapping[str, object] = {
     "disable_kl": False,
 }
 """Settings of CX-Mind's reference worker, with an example."""
+
+
+_CRITIC: Mapping[str, object] = {
+    "strategy": "fsdp",
+    "fsdp.torch_dtype": "bf16",
+    "offload.offload_params": False,
+    "micro_batch_size_per_device_for_": 4,
+    "ulysses": 1,
+    "padding_free": False,
+    "use_torch_compile": True,
+    "model.enable_gradient_checkpointing": True,
+}
+"""Settings of CX-Mind's critic worker that are the policy's here, with an example."""
 
 
 def _reward_function(value: Any) -> Settings:
@@ -112,23 +129,61 @@ CX_MIND: tuple[SeedKey, ...] = (
     SeedKey(
         key="worker.actor.fsdp.torch_dtype",
         example="bf16",
-        becomes=chosen(
-            "trainer.dtype",
-            {"bf16": "bfloat16", "bfloat16": "bfloat16", "fp32": "float32", "float32": "float32"},
-        ),
+        becomes=chosen("trainer.dtype", _TYPES),
         note="type of the policy's weights",
     ),
-    SeedKey(key="worker.actor.fsdp*", example={"enable_full_shard": True}, becomes=without_effect, note=_SHARDING),
+    SeedKey(
+        key="worker.actor.fsdp.enable_full_shard",
+        example=True,
+        becomes=chosen("worker.actor.fsdp.mode", {True: "full", False: "zero2"}),
+        note="weights gathered for each pass, or kept until the backward pass",
+    ),
+    SeedKey(
+        key="worker.actor.fsdp.enable_cpu_offload",
+        example=False,
+        becomes=renamed("worker.actor.fsdp.offload_params"),
+        note="weights wait on the CPU, here between the phases and not within a pass",
+    ),
+    SeedKey(
+        key="worker.actor.fsdp.mp_reduce_dtype",
+        example="fp32",
+        becomes=chosen("worker.actor.fsdp.reduce_dtype", _TYPES),
+        note="type in which gradients are summed over ranks",
+    ),
+    *(
+        SeedKey(key=f"worker.actor.fsdp.{name}", example=example, becomes=without_effect, note=note)
+        for name, (example, note) in _FSDP_WITHOUT_EFFECT.items()
+    ),
     SeedKey(
         key="worker.actor.offload.offload_optimizer",
         example=True,
         becomes=renamed("worker.actor.optim.offload"),
         note="the moments wait on the CPU between steps",
     ),
-    SeedKey(key="worker.actor.offload*", example={"offload_params": True}, becomes=without_effect, note=_SHARDING),
-    SeedKey(key="worker.actor.strategy", example="fsdp", becomes=without_effect, note=_SHARDING),
-    SeedKey(key="worker.actor.ulysses*", example=1, becomes=without_effect, note=_SHARDING),
-    SeedKey(key="worker.actor.tensor_parallel*", example=1, becomes=without_effect, note=_SHARDING),
+    SeedKey(
+        key="worker.actor.offload.offload_params",
+        example=True,
+        becomes=renamed("worker.actor.fsdp.offload_params"),
+        note="weights wait on the CPU while vLLM is at work",
+    ),
+    SeedKey(
+        key="worker.actor.strategy",
+        example="fsdp",
+        becomes=without_effect,
+        note="worker.actor.fsdp.mode says how weights are held",
+    ),
+    SeedKey(
+        key="worker.actor.ulysses_sequence_parallel_size",
+        example=1,
+        becomes=renamed("worker.actor.ulysses_size"),
+        note="ranks that share the rows of a pass",
+    ),
+    SeedKey(
+        key="worker.actor.tensor_parallel*",
+        example=1,
+        becomes=without_effect,
+        note="training shards weights by worker.actor.fsdp and rows by worker.actor.ulysses_size",
+    ),
     SeedKey(
         key="worker.actor.micro_batch_size_per_device_for_update", example=10, becomes=without_effect, note=_BY_TOKENS
     ),
@@ -188,7 +243,6 @@ CX_MIND: tuple[SeedKey, ...] = (
         note="the sampler that needs nothing but transformers",
     ),
     SeedKey(key="worker.rollout.seed", example=1, becomes=without_effect, note="every draw follows from trainer.seed"),
-    SeedKey(key="worker.rollout.tensor_parallel_size", example=2, becomes=without_effect, note=_SHARDING),
     SeedKey(
         key="worker.rollout.gpu_memory_utilization",
         example=0.6,
@@ -221,8 +275,78 @@ CX_MIND: tuple[SeedKey, ...] = (
         note="validation draws from the whole distribution, or greedily",
     ),
     # other roles
-    SeedKey(key="worker.hybrid_engine", example=True, becomes=without_effect, note=_SHARDING),
-    SeedKey(key="worker.critic*", example={"strategy": "fsdp"}, becomes=without_effect, note=_NO_CRITIC),
+    SeedKey(
+        key="worker.hybrid_engine",
+        example=True,
+        becomes=chosen("worker.rollout.placement", {True: "colocated", False: "apart"}),
+        note="sampling on the GPUs that train, or on its own",
+    ),
+    SeedKey(
+        key="worker.critic.offload.offload_optimizer",
+        example=True,
+        becomes=renamed("worker.critic.optim.offload"),
+        note="the moments wait on the CPU between steps",
+    ),
+    SeedKey(
+        key="worker.critic.optim.warmup_style",
+        example="cosine",
+        becomes=chosen(
+            "worker.critic.optim.lr_schedule", {"constant": "constant", "cosine": "cosine", "linear": "linear"}
+        ),
+        note="shape of the learning rate after the warm-up",
+    ),
+    SeedKey(
+        key="worker.critic.optim.min_lr_ratio",
+        example=None,
+        becomes=without_effect,
+        applies=lambda value: value is None,
+        note="a decaying schedule ends at our default",
+    ),
+    SeedKey(
+        key="worker.critic.optim.training_steps",
+        example=-1,
+        becomes=without_effect,
+        note="the number of steps follows from the stages",
+    ),
+    SeedKey(
+        key="worker.critic.model.override_config*",
+        example={},
+        becomes=refused_unless(
+            {}, way_out="the model is built as its own config.json says; edit that file and leave the key out"
+        ),
+        note="the model is built as its own config.json says",
+    ),
+    SeedKey(
+        key="worker.critic.fsdp.enable_full_shard",
+        example=True,
+        becomes=chosen("worker.critic.fsdp.mode", {True: "full", False: "zero2"}),
+        note="weights gathered for each pass, or kept until the backward pass",
+    ),
+    SeedKey(
+        key="worker.critic.fsdp.mp_reduce_dtype",
+        example="fp32",
+        becomes=chosen("worker.critic.fsdp.reduce_dtype", _TYPES),
+        note="type in which gradients are summed over ranks",
+    ),
+    SeedKey(
+        key="worker.critic.fsdp.enable_cpu_offload",
+        example=False,
+        becomes=without_effect,
+        note="the critic's weights stay on the GPU; its moments wait on the CPU with worker.critic.optim.offload",
+    ),
+    *(
+        SeedKey(key=f"worker.critic.fsdp.{name}", example=example, becomes=without_effect, note=note)
+        for name, (example, note) in _FSDP_WITHOUT_EFFECT.items()
+    ),
+    *(
+        SeedKey(
+            key=f"worker.critic.{name}*",
+            example=example,
+            becomes=without_effect,
+            note="the critic's passes are made as the policy's are",
+        )
+        for name, example in _CRITIC.items()
+    ),
     SeedKey(
         key="worker.ref.offload.offload_params",
         example=False,
@@ -286,27 +410,12 @@ CX_MIND: tuple[SeedKey, ...] = (
         becomes=without_effect,
         note="rewards never see special tokens",
     ),
-    SeedKey(key="worker.reward.num_cpus", example=1, becomes=without_effect, note=_SHARDING),
-    # trainer
-    SeedKey(key="trainer.critic_warmup", example=0, becomes=without_effect, note=_NO_CRITIC),
     SeedKey(
-        key="trainer.val_generations_to_log",
+        key="worker.reward.num_cpus",
         example=1,
         becomes=without_effect,
-        note="completions.jsonl holds every completion",
+        note="worker.reward.num_workers says how many processes score",
     ),
-    SeedKey(
-        key="trainer.save_model_only",
-        example=False,
-        becomes=without_effect,
-        note="a checkpoint always holds all that a run needs to go on",
-    ),
-    SeedKey(
-        key="trainer.logger",
-        example=["console", "wandb"],
-        becomes=known_loggers,
-        applies=has_unknown_logger,
-        note="metrics.jsonl and the progress bar are always there",
-    ),
+    # trainer
 )
 """Keys not listed keep their names."""

@@ -35,7 +35,8 @@ class AlgorithmConfig(Section):
     weight; policy_gradient: no ratio at all."""
     ratio_mode: Literal["auto", "bypass", "decoupled"] = "auto"
     """What the ratio divides by. bypass: the sampler's log-probabilities, as they came; decoupled: the trainer's own,
-    from one more pass before the first update; auto: bypass, but the policy itself where a batch has one update."""
+    from one more pass before the first update; auto: bypass, but the policy itself where a batch has one update and
+    is not a step old."""
     correction: Correction = "reject"
     """What the trainer's disagreement with the sampler does to a loss. truncate: weights it, up to the cap; mask: the
     same within 1 / cap to cap, drops it outside; reject: only drops. In bypass the ratio's clip bounds it instead."""
@@ -70,15 +71,15 @@ class AlgorithmConfig(Section):
     """When the tries end before the batch is full: train on what was kept, on the first try's groups as they are, or
     stop. Without any group at all, only `original` goes on."""
 
-    def ratio_for(self, *, num_updates: int) -> Literal["on_policy", "bypass", "decoupled"]:
+    def ratio_for(self, *, num_updates: int, one_step_off: bool = False) -> Literal["on_policy", "bypass", "decoupled"]:
         """What the ratio divides by, for a rollout batch of so many optimizer steps.
 
         In a single update the policy that is updated is the one that sampled, so its own detached log-probabilities
-        stand for the old ones: the ratio is 1 and no pass is spent on it.
+        stand for the old ones: the ratio is 1 and no pass is spent on it. Not where another step came in between.
         """
         if self.ratio_mode != "auto":
             return self.ratio_mode
-        return "on_policy" if num_updates == 1 else "bypass"
+        return "on_policy" if num_updates == 1 and not one_step_off else "bypass"
 
 
 class LoraConfig(Section):
@@ -135,11 +136,30 @@ class OptimConfig(Section):
     """Shape after the warm-up."""
     min_lr_ratio: Fraction = 0.0
     """Where a decaying schedule ends, as a share of the peak."""
-    strategy: Literal["adamw", "adamw_bf16"] = "adamw"
+    strategy: Literal["adamw", "adamw_bf16", "sgd"] = "adamw"
     """adamw: in float32, on copies where the weights are bfloat16 (18 bytes a weight, gradient included); adamw_bf16:
-    on bfloat16 weights, with Kahan's compensation (12 bytes)."""
+    on bfloat16 weights, with Kahan's compensation (12 bytes); sgd: the rate times the gradient, in float32, without
+    momentum or decay."""
     offload: bool = False
     """Whether the moments wait on the CPU between steps."""
+
+
+class FsdpConfig(Section):
+    """How weights are held by the ranks that train one model. With a single rank it holds all, and none of this acts
+    but `offload_params`."""
+
+    mode: Literal["auto", "replicate", "full", "zero2"] = "auto"
+    """replicate: every rank holds all weights and gradients are summed once a step; full: ranks hold shards of weights,
+    gradients and moments (FSDP2) and gather a layer's weights for each pass; zero2: the same, but weights gathered in
+    the forward pass stay until the backward pass; auto: replicate where adapters alone learn, else full."""
+    fsdp_size: Literal[-1] | PositiveInt = -1
+    """Ranks that hold one copy between them, of which there are as many as fit (hybrid sharding); -1 is all ranks."""
+    offload_params: bool = False
+    """Whether weights wait on the CPU while a sampler with weights of its own is at work."""
+    reduce_dtype: Literal["float32", "bfloat16"] = "float32"
+    """Type in which gradients of shards are summed over ranks."""
+    prefetch: PositiveInt = 1
+    """Layers whose weights are gathered ahead of the one that computes."""
 
 
 class ActorConfig(Section):
@@ -147,6 +167,7 @@ class ActorConfig(Section):
 
     model: ModelConfig = ModelConfig()
     optim: OptimConfig = OptimConfig()
+    fsdp: FsdpConfig = FsdpConfig()
     global_batch_size: PositiveInt = 16
     """Prompts an optimizer step (samples, in supervised training); must divide the rollout batch."""
     attention: Literal["auto", "dense", "varlen"] = "auto"
@@ -163,6 +184,9 @@ class ActorConfig(Section):
     row_tokens: PositiveInt = 4096
     """Tokens one packed row may hold; a longer group is split, each part with its own copy of the prompt. Attention
     over segments has one row a pass, of up to `micro_batch_tokens`."""
+    ulysses_size: PositiveInt = 1
+    """Ranks that share the rows of a pass, each with its part of every row (Ulysses sequence parallelism). For rows too
+    long for one; `micro_batch_tokens` and `row_tokens` are those of all of them together."""
     max_grad_norm: PositiveFloat = 1.0
     """Gradients are scaled down to this norm."""
     clip_ratio_low: Fraction = 0.2

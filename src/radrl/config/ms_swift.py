@@ -278,6 +278,12 @@ MS_SWIFT: tuple[SeedKey, ...] = (
     ),
     SeedKey(key="save_steps", example=1000, becomes=renamed("trainer.save_freq"), note="training steps"),
     SeedKey(key="save_total_limit", example=2, becomes=renamed("trainer.save_limit"), note="checkpoints kept"),
+    SeedKey(
+        key="save_only_model",
+        example=True,
+        becomes=renamed("trainer.save_model_only"),
+        note="checkpoints of the model alone, which no run can resume from",
+    ),
     SeedKey(key="eval_steps", example=100, becomes=renamed("trainer.val_freq"), note="training steps"),
     SeedKey(key="logging_steps", example=1, becomes=without_effect, note="every step is logged"),
     SeedKey(

@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import field_validator
+
 from radrl.config.section import Fraction, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, Section
 
 
@@ -30,8 +32,9 @@ class ProbeConfig(Section):
 class RolloutConfig(Section):
     """How completions are sampled."""
 
-    name: Literal["native", "vllm"] = "native"
-    """Sampling engine: the trained model itself, or vLLM beside it in the same process (extra `radrl[vllm]`)."""
+    name: str = "native"
+    """Sampling engine. native: the trained model itself; vllm: vLLM beside it in the same process (extra
+    `radrl[vllm]`); or where a class of your own stands: path/to/file.py:Class, package.module:Class."""
     n: PositiveInt = 8
     """Completions a prompt: the group."""
     temperature: PositiveFloat = 1.0
@@ -58,5 +61,18 @@ class RolloutConfig(Section):
     """Most images a prompt may have with vLLM."""
     enforce_eager: bool = False
     """Whether vLLM captures no graphs: starts faster, samples slower."""
+    placement: Literal["colocated", "apart"] = "colocated"
+    """Whether sampling takes turns with training on the same GPUs, or has GPUs of its own."""
+    num_gpus: PositiveInt = 1
+    """GPUs of its own that sampling has with `placement: apart`."""
+    tensor_parallel_size: PositiveInt = 1
+    """GPUs that hold one copy of vLLM's weights together."""
     probe: ProbeConfig = ProbeConfig()
     val_override_config: ValidationSampling = ValidationSampling()
+
+    @field_validator("name")
+    @classmethod
+    def _is_known(cls, name: str) -> str:
+        if name not in ("native", "vllm") and ":" not in name:
+            raise ValueError("it should be native, vllm, or where a class stands, such as package.module:Class")
+        return name

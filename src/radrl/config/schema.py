@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
 
+from radrl.config.critic import CriticConfig
 from radrl.config.learning import ActorConfig, AlgorithmConfig, RefConfig
 from radrl.config.rollouts import RolloutConfig
 from radrl.config.rubrics import expand
@@ -121,7 +122,8 @@ class WorkerRewardConfig(Section):
 
     gate: GateConfig = GateConfig()
     num_workers: NonNegativeInt = 0
-    """Processes that score; 0 scores in the run's own, but for rewards from files, which always have one or more."""
+    """Processes that score, spread over the machines of a cluster; 0 scores in the run's own, but for rewards from
+    files and of mathematics, which always have one or more."""
     timeout_s: Annotated[float, Field(gt=0, le=86_400)] = 30.0
     """Seconds that such a process has for one completion; then it is killed and the reward counts as failed there."""
 
@@ -130,6 +132,7 @@ class WorkerConfig(Section):
     """The roles."""
 
     actor: ActorConfig = ActorConfig()
+    critic: CriticConfig = CriticConfig()
     ref: RefConfig = RefConfig()
     rollout: RolloutConfig = RolloutConfig()
     reward: WorkerRewardConfig = WorkerRewardConfig()
@@ -215,7 +218,15 @@ class TrainerConfig(Section):
     nnodes: PositiveInt = 1
     """Machines."""
     n_gpus_per_node: PositiveInt = 1
-    """GPUs a machine."""
+    """GPUs a machine; with `device: cpu` the processes a machine."""
+    ray_address: str | None = None
+    """Ray cluster to join, `host:port`; auto: the one this machine is part of; local: start one here, even for a single
+    process. When not given, several processes join what RAY_ADDRESS names, or else start one here."""
+    phase_timeout_s: PositiveFloat = 3600.0
+    """Seconds a call to the workers of a cluster may take; then the stacks of all are written down and the run ends."""
+    heartbeat_s: PositiveFloat = 10.0
+    """Seconds between signs of life from the run's process to its workers, which end themselves when four in a row
+    stay out."""
     project_name: str = "radrl"
     """First folder under `runs/`."""
     experiment_name: str = "default"
@@ -226,8 +237,18 @@ class TrainerConfig(Section):
     """Checkpoint folder `.../global_step_k` of another run to start from."""
     fresh: bool = False
     """Whether an existing run folder is moved aside and the run starts anew."""
-    logger: tuple[Literal["auto", "console", "tensorboard"], ...] = ("auto",)
+    logger: tuple[Literal["auto", "console", "tensorboard", "wandb", "mlflow", "swanlab"], ...] = ("auto",)
     """Trackers besides metrics.jsonl, which is always written; auto is tensorboard where it is installed."""
+    log_text: bool = False
+    """Whether wandb, mlflow and swanlab get the questions, references and completions of `val_generations_to_log`,
+    which may hold patient text; without it they get numbers and the configuration alone."""
+    log_images: bool = False
+    """Whether trackers get the radiographs of those questions too; wandb, mlflow and swanlab only with `log_text`."""
+    critic_warmup: NonNegativeInt = 0
+    """First training steps in which the critic alone learns; the policy and an adaptive KL coefficient wait for it."""
+    one_step_off: bool = False
+    """Whether a step's rollouts are written while the step before is learnt from, by weights one step older; at the
+    same time where sampling has GPUs of its own (`worker.rollout.placement: apart`)."""
     max_try_make_batch: int = 20
     """Sampling rounds a step may take to fill its batch when groups are filtered; -1 means no limit."""
     val_freq: int = -1
@@ -235,11 +256,21 @@ class TrainerConfig(Section):
     val_before_train: bool = False
     """Whether the starting weights are validated."""
     val_only: bool = False
-    """Whether the run stops after that validation."""
+    """Whether the run validates the weights that it would start or go on from, and stops."""
+    val_generations_to_log: NonNegativeInt = 0
+    """Completions of each validation that are shown, always to the same questions: in `generation_samples_file` and by
+    the trackers."""
+    generation_samples_file: str = "generation_samples.txt"
+    """Where they are appended; a relative path starts from the run folder."""
     save_freq: int = -1
     """Steps between checkpoints; -1 means only at the end."""
     save_limit: int = -1
-    """Checkpoints kept, the best and the newest among them; -1 keeps all."""
+    """Newest checkpoints kept, besides the best; -1 keeps all."""
+    async_save: bool = True
+    """Whether a checkpoint is written while the next step runs. It takes host memory for a copy of what learns and its
+    moments, and a step never waits for the disk."""
+    save_model_only: bool = False
+    """Whether checkpoints hold the model and no optimizer: a quarter or less of the space, and no run can resume."""
     profile_steps: tuple[PositiveInt, ...] = ()
     """Steps of which a torch profiler trace is written to `logs/profile/` of the run folder."""
     debug: Literal["rollout_only", "replay", "overfit_one_batch"] | None = None
@@ -249,6 +280,11 @@ class TrainerConfig(Section):
     """completions.jsonl of an earlier run, for `debug: replay`."""
     hardware: str | None = None
     """GPU that `radrl train --plan` reckons with, such as H200; the one at hand when not given."""
+
+    @property
+    def needs_cluster(self) -> bool:
+        """Whether a run has several processes, or is to be on a cluster in any case."""
+        return self.nnodes * self.n_gpus_per_node > 1 or self.ray_address is not None
 
 
 class Config(Section):

@@ -106,11 +106,6 @@ def known_loggers(value: Any) -> Settings:
     return {"trainer.logger": [name for name in listed(value) if name in _LOGGERS] or ["auto"]}
 
 
-def has_unknown_logger(value: object) -> bool:
-    """Whether a list of trackers names one that we do not have."""
-    return not set(listed(value)) <= _LOGGERS
-
-
 def listed(value: Any) -> list[Any]:
     """Entries of a list, words of a text, or the value alone; `null` has none."""
     if value is None:

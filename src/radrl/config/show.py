@@ -11,8 +11,23 @@ from radrl.config.load import Loaded, load_config
 from radrl.config.tree import leaves
 
 _COMMENT_COLUMN = 72
-_NOT_OF_THE_RUN = frozenset({"trainer.fresh"})
-"""Keys that say how to begin, not what to compute."""
+_NOT_OF_THE_RUN = frozenset(
+    {
+        "trainer.async_save",
+        "trainer.fresh",
+        "trainer.heartbeat_s",
+        "trainer.log_images",
+        "trainer.log_text",
+        "trainer.logger",
+        "trainer.n_gpus_per_node",
+        "trainer.nnodes",
+        "trainer.phase_timeout_s",
+        "trainer.ray_address",
+        "trainer.save_model_only",
+        "trainer.val_generations_to_log",
+    }
+)
+"""Keys that say how to begin, on which machines and who is told, not what to compute."""
 
 
 def show(loaded: Loaded[Any]) -> str:

@@ -94,8 +94,27 @@ def test_the_defaults_pass():
             "curriculum.stages.0.advance (a) looks at validations, but trainer.val_freq = -1 (from command line)",
             "number of steps",
         ),
-        (["trainer.n_gpus_per_node=8"], "trainer.n_gpus_per_node = 8 (from command line)", "Set both to 1"),
+        (
+            ["trainer.n_gpus_per_node=8", "worker.actor.ulysses_size=3"],
+            "worker.actor.ulysses_size = 3 (from command line) ranks share rows, and the 8 of trainer.nnodes = 1",
+            "divisor of 8",
+        ),
+        (
+            ["trainer.nnodes=4", "worker.actor.ulysses_size=2"],
+            "worker.actor.ulysses_size = 2 (from command line) is over trainer.n_gpus_per_node = 1",
+            "must be on one machine. Lower the first",
+        ),
+        (
+            ["trainer.n_gpus_per_node=2", "trainer.profile_steps=[2]"],
+            "trainer.profile_steps = (2,) (from command line) profiles the run's own process",
+            "Leave it out",
+        ),
         (["trainer.save_limit=0"], "trainer.save_limit = 0", "-1 to keep all"),
+        (
+            ["trainer.log_text=true"],
+            "trainer.log_text = True (from command line), but trainer.val_generations_to_log = 0",
+            "how many",
+        ),
         (["trainer.save_freq=0"], "trainer.save_freq = 0", "-1 to save at the end only"),
         (["trainer.val_freq=-5"], "trainer.val_freq = -5", "-1 to validate at the end only"),
         (["trainer.val_freq=5"], "trainer.val_freq = 5 (from command line), but data.val_files is empty", "Name files"),
@@ -142,13 +161,13 @@ def test_the_files_of_a_stage_have_to_be_there(tmp_path):
 
 
 def test_all_broken_rules_are_listed_at_once():
-    assert len(problems("worker.rollout.n=1", "trainer.nnodes=2", "trainer.save_limit=0").splitlines()) == 3
+    assert len(problems("worker.rollout.n=1", "worker.actor.ulysses_size=2", "trainer.val_freq=0").splitlines()) == 4
 
 
 def test_supervised_training_is_not_held_to_the_rules_of_sampling():
     config = load_config(Config, ["worker.rollout.n=1", "worker.actor.global_batch_size=32"]).config
     check(config, paths=False, supervised=True)
-    assert "trainer.nnodes = 2" in problems("trainer.nnodes=2", supervised=True)
+    assert "worker.actor.ulysses_size = 2" in problems("worker.actor.ulysses_size=2", supervised=True)
 
 
 def test_missing_files_and_model_are_named(tmp_path):

@@ -17,9 +17,44 @@ def checked(*args: str) -> None:
     ("args", "said", "way_out"),
     [
         (
-            ["algorithm.adv_estimator=gae"],
-            "algorithm.adv_estimator = gae (from command line) needs the values of a critic, and there is no critic",
-            "Choose grpo, rloo, reinforce_plus_plus or remax",
+            ["trainer.critic_warmup=3"],
+            "trainer.critic_warmup = 3 (from command line) lets the policy wait for a critic, but",
+            "algorithm.adv_estimator = grpo (from default) has none. Set the first to 0, or the second to gae",
+        ),
+        (
+            ["algorithm.adv_estimator=gae", "worker.critic.global_batch_size=5"],
+            "data.rollout_batch_size = 16 (from default) is not a multiple of worker.critic.global_batch_size = 5",
+            "such as 16",
+        ),
+        (
+            ["algorithm.adv_estimator=gae", "worker.critic.row_tokens=100", "data.max_prompt_length=200"],
+            "the longest prompt and completion together, 712 tokens, do not fit worker.critic.row_tokens = 100",
+            "Set it to 712 or more, or leave it out",
+        ),
+        (
+            ["algorithm.adv_estimator=gae", "worker.critic.micro_batch_tokens=1000"],
+            "the critic's rows of 4096 tokens do not fit its passes of 1000",
+            "Lower worker.critic.row_tokens or raise",
+        ),
+        (
+            ["algorithm.adv_estimator=gae", "worker.critic.fsdp.offload_params=true"],
+            "worker.critic.fsdp.offload_params = True (from command line), but a critic's weights stay on the GPU",
+            "worker.critic.optim.offload lets its moments wait",
+        ),
+        (
+            ["algorithm.adv_estimator=gae", "worker.critic.model.lora.dropout=0.1"],
+            "worker.critic.model.lora.dropout = 0.1 (from command line), but models stay in evaluation mode",
+            "Set it to 0",
+        ),
+        (
+            ["algorithm.adv_estimator=gae", "worker.critic.model.lora={path: there, rank: 4}"],
+            "worker.critic.model.lora.path = there (from command line) brings an adapter with its own rank",
+            "Leave one of them out",
+        ),
+        (
+            ["algorithm.adv_estimator=gae", "trainer.critic_warmup=2", "trainer.debug=replay", "trainer.replay_file=x"],
+            "trainer.debug = replay (from command line) takes the rollouts of a step by the policy's version",
+            "Set the second to 0",
         ),
         (
             ["algorithm.adv_estimator=rloo", "worker.rollout.n=1"],
@@ -75,6 +110,18 @@ def test_a_broken_rule_says_key_value_origin_and_way_out(args, said, way_out):
 )
 def test_what_makes_sense_is_let_through(args):
     checked(*args)
+
+
+@pytest.mark.parametrize("args", [["algorithm.ratio_mode=decoupled"], ["algorithm.policy_loss=policy_gradient"]])
+def test_row_62_rollouts_one_step_old_are_refused_where_nothing_accounts_for_it(args):
+    with pytest.raises(ConfigError, match=r"trainer.one_step_off = True .* what weights one step older wrote"):
+        checked("trainer.one_step_off=true", "algorithm.correction=none", *args)
+    checked("trainer.one_step_off=true", "algorithm.correction=truncate", *args)
+    checked("trainer.one_step_off=true", "algorithm.correction=none", "algorithm.ratio_mode=bypass")
+
+
+def test_row_62_the_ratio_of_rollouts_one_step_old_is_never_one_by_default():
+    assert Config().algorithm.ratio_for(num_updates=1, one_step_off=True) == "bypass"
 
 
 def test_row_41_the_ratio_is_one_in_a_single_update_and_the_samplers_in_several_unless_told_otherwise():

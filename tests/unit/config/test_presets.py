@@ -26,15 +26,9 @@ def test_a_preset_sets_all_its_knobs_and_no_other(name):
     assert leaves(config) == expected
 
 
-@pytest.mark.parametrize("name", [name for name in PRESETS if name != "ppo"])
+@pytest.mark.parametrize("name", PRESETS)
 def test_a_preset_runs_as_it_is(name):
     check(load_config(Config, [f"algorithm.preset={name}"]).config, paths=False)
-
-
-def test_row_36_ppo_is_refused_as_long_as_there_is_no_critic():
-    loaded = load_config(Config, ["algorithm.preset=ppo"])
-    with pytest.raises(ConfigError, match=r"adv_estimator = gae \(from .*preset=ppo\) needs the values of a critic"):
-        check(loaded.config, paths=False, origins=loaded.origins)
 
 
 @pytest.mark.parametrize("order", [1, -1])
