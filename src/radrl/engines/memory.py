@@ -87,16 +87,7 @@ def estimate(
     are decoded together, and `copied_params` the weights held twice: by a reference that is no adapter, by a sampler of
     its own. `optimizer_waits` says that the optimizer's state is on the CPU but for its step.
     """
-    trained = recipe.trained_params(shape)
-    adapter = recipe.adapter_params * recipe.adapter_bytes
-    weights = shape.params * recipe.weight_bytes + adapter
-    gradients, optimizer = trained * recipe.gradient_bytes, trained * recipe.state_bytes
-    if shards is not None:
-        whole = whole_params(shape, trained, layers_at_once=shards.layers_at_once)
-        share = -(-trained // shards.num)
-        weights = share * _FLOAT32 + (shape.params - trained + whole) * recipe.weight_bytes
-        gradients = share * _FLOAT32 + whole * recipe.weight_bytes
-        optimizer = share * 2 * _FLOAT32
+    held = held_bytes(shape, recipe, shards)
     layer = layer_bytes(shape.decoder, recipe)
     inputs = shape.decoder.hidden_size * recipe.weight_bytes
     patches = micro_batch_image_tokens * (shape.vision.patches_per_token if shape.vision else 0)
@@ -104,16 +95,57 @@ def estimate(
     num_layers, num_blocks = shape.decoder.num_layers, shape.vision.num_blocks if shape.vision else 0
     image_inputs = patches * recipe.weight_bytes * shape.vision.hidden_size if shape.vision and images else 0
     return MemoryEstimate(
-        weights=weights,
+        weights=held.weights,
         copies=copied_params * recipe.weight_bytes,
-        gradients=gradients,
-        optimizer=optimizer,
+        gradients=held.gradients,
+        optimizer=held.optimizer,
         activations=micro_batch_tokens * num_layers * layer + num_blocks * images,
         activations_recomputed=micro_batch_tokens * (num_layers * inputs + layer) + num_blocks * image_inputs + images,
         logits=min(tile_logits, micro_batch_tokens * shape.decoder.vocab_size) * (3 * _FLOAT32 + recipe.weight_bytes),
         kv_cache=cached_tokens * shape.decoder.kv_size * recipe.weight_bytes,
-        critic=(adapter if recipe.is_lora else weights) + gradients + optimizer if has_critic else 0,
+        critic=held.of_a_critic if has_critic else 0,
         optimizer_waits=optimizer_waits,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """Bytes that a rank holds of a model throughout its training.
+
+    Example: 3.75e9 bfloat16 weights with a LoRA of 3e7: `Held(weights=7.6e9, gradients=1.2e8, optimizer=2.4e8,
+    shared=7.5e9)`
+    """
+
+    weights: int
+    gradients: int
+    optimizer: int
+    shared: int
+    """Those of the weights that serve a second model as well, since neither learns them."""
+
+    @property
+    def of_a_critic(self) -> int:
+        """What a critic of the same size takes beside the policy."""
+        return self.weights - self.shared + self.gradients + self.optimizer
+
+
+def held_bytes(shape: ModelShape, recipe: Recipe, shards: Shards | None) -> Held:
+    """What a rank holds of a model, whole or cut between ranks."""
+    trained = recipe.trained_params(shape)
+    base = shape.params * recipe.weight_bytes
+    if shards is None:
+        return Held(
+            weights=base + recipe.adapter_params * recipe.adapter_bytes,
+            gradients=trained * recipe.gradient_bytes,
+            optimizer=trained * recipe.state_bytes,
+            shared=base if recipe.is_lora else 0,
+        )
+    whole = whole_params(shape, trained, layers_at_once=shards.layers_at_once)
+    share = -(-trained // shards.num)
+    return Held(
+        weights=share * _FLOAT32 + (shape.params - trained + whole) * recipe.weight_bytes,
+        gradients=share * _FLOAT32 + whole * recipe.weight_bytes,
+        optimizer=share * 2 * _FLOAT32,
+        shared=0,
     )
 
 
