@@ -1,5 +1,6 @@
 # make demo      the end-to-end job on generated radiographs, report included (SEED=N to change the draw)
-# make test      the tests a laptop can run: no GPU, no network beyond the package registry (JOBS processes, 2 if not given)
+# make test      the tests a laptop can run: no GPU, no network beyond the package registry (JOBS processes, 2 if not
+#                given; those of the cluster by themselves, since a process that Ray runs in stays changed)
 # make test-slow the rest
 # make test-gpu  what needs a GPU, without the checks of shapes, which cannot be compiled
 # make test-vllm the sampler on vLLM, which it installs for CPUs into an environment of its own (Python 3.11, x86-64)
@@ -23,10 +24,12 @@ demo: $(VENV)/.installed
 	$(BIN)/radrl demo --seed $(SEED)
 
 test: $(VENV)/.installed-dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not slow and not vllm"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow and not vllm" --ignore tests/cluster
+	$(BIN)/python -m pytest -m "not slow and not vllm" tests/cluster
 
 test-slow: $(VENV)/.installed-dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m slow
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m slow --ignore tests/cluster
+	$(BIN)/python -m pytest -m slow tests/cluster
 
 test-gpu: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -o addopts=-ra -m gpu tests/unit tests/parallel

@@ -20,6 +20,7 @@ from radrl.train import run_training
 COMMAND = ["radrl", "train"]
 SAVING = {"trainer.save_freq": 1, "trainer.max_steps": 4}
 TWO = {"trainer.n_gpus_per_node": 2}
+ONE = {"trainer.n_gpus_per_node": 1, "trainer.ray_address": "local"}
 
 
 def settings(world, **changes: object) -> dict[str, object]:
@@ -29,6 +30,13 @@ def settings(world, **changes: object) -> dict[str, object]:
 @pytest.fixture(scope="module")
 def undisturbed(two, world, tmp_path_factory):
     return train_in(two, a_config(world, tmp_path_factory.mktemp("undisturbed") / "run", settings(world)))
+
+
+@pytest.fixture(scope="module")
+def undisturbed_one(ray_here, world, tmp_path_factory):
+    """The same by one worker, which takes half as long to start."""
+    config = a_config(world, tmp_path_factory.mktemp("undisturbed") / "run", settings(world, **ONE))
+    return run_training(config, command=COMMAND)
 
 
 def kill(out: Path, moment: str, *, rank: int, count: int = 1) -> None:
@@ -81,19 +89,19 @@ def steps(out: Path) -> list[int]:
 
 
 def test_a_worker_killed_in_rollout_update_sync_and_save_ends_the_run_and_it_goes_on(
-    ray_here, world, undisturbed, tmp_path
+    ray_here, world, undisturbed_one, tmp_path
 ):
-    """One after the other in one run, each time another rank. Checkpoints of the first steps are whole or not there."""
+    """One after the other in one run. Checkpoints of the first steps are whole or not there."""
     out = tmp_path / "run"
-    config = a_config(world, out, settings(world))
-    for moment, rank, count, phase in (
-        ("rollout", 1, 1, "generate"),
-        ("update", 0, 3, "learn"),
-        ("sync", 1, 2, "publish"),
-        ("save", 0, 1, "(save|write|learn|generate|publish)"),
+    config = a_config(world, out, settings(world, **ONE))
+    for moment, count, phase in (
+        ("rollout", 1, "generate"),
+        ("update", 3, "learn"),
+        ("sync", 2, "publish"),
+        ("save", 1, "(save|write|learn|generate|publish)"),
     ):
-        kill(out, moment, rank=rank, count=count)
-        with pytest.raises(ClusterError, match=rf"worker-{rank} on \S+ \(process \d+\) died in {phase}\."):
+        kill(out, moment, rank=0, count=count)
+        with pytest.raises(ClusterError, match=rf"worker-0 on \S+ \(process \d+\) died in {phase}\."):
             run_training(config, command=COMMAND)
         assert not (out / "kill.json").exists()
         assert steps(out) in ([], [1], [1, 2])
@@ -101,7 +109,7 @@ def test_a_worker_killed_in_rollout_update_sync_and_save_ends_the_run_and_it_goe
         if moment != "rollout":
             assert steps(out)[:1] == [1]
     run_training(config, command=COMMAND)
-    assert_same_run(out, undisturbed)
+    assert_same_run(out, undisturbed_one)
 
 
 def test_a_lost_worker_has_an_exit_code_of_its_own(capsys):
@@ -113,29 +121,28 @@ def test_a_lost_worker_has_an_exit_code_of_its_own(capsys):
 
 
 def test_the_workers_of_a_run_that_is_killed_end_and_the_next_start_says_so(
-    ray_here, world, undisturbed, tmp_path, caplog
+    ray_here, world, undisturbed_one, tmp_path, caplog
 ):
     """The run is a process of its own that joins the cluster, and is killed when it is about to write a step down."""
     out = tmp_path / "run"
-    config = joining(a_config(world, out, settings(world)))
+    config = joining(a_config(world, out, settings(world, **ONE)))
     assert_killed(config, tmp_path, Moment(part="metrics.jsonl", event="open", count=3))
     left = [each["process"] for each in json.loads((out / "logs" / PRESENT).read_text())["workers"]]
-    assert len(left) == 2
+    assert len(left) == 1
     there = [psutil.Process(pid) for pid in left if psutil.pid_exists(pid)]
     _, alive = psutil.wait_procs(there, timeout=60)
     assert alive == []
     with caplog.at_level(logging.WARNING):
         run_training(config, command=COMMAND)
     assert "the run before ended without ending its workers: worker-0" in caplog.text
-    assert_same_run(out, undisturbed)
+    assert_same_run(out, undisturbed_one)
 
 
 @pytest.mark.slow
 def test_row_69_two_workers_go_on_as_one_and_one_as_two(ray_here, world, undisturbed, tmp_path):
     """Two steps by two workers, the third by one, the fourth by two again."""
     out = tmp_path / "run"
-    one = {"trainer.n_gpus_per_node": 1, "trainer.ray_address": "local"}
-    for count, changes in ((3, {}), (2, one)):
+    for count, changes in ((3, {}), (2, ONE)):
         kill(out, "update", rank=0, count=count)
         with pytest.raises(ClusterError, match=r"worker-0 on .* died in learn"):
             run_training(a_config(world, out, settings(world, **changes)), command=COMMAND)

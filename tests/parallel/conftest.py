@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from scenes import PIXELS, Recipe, Step
+from scenes import PIXELS, QUESTIONS, Recipe, Step
 from world import World
 
 from radrl.algorithms.aggregate import token_weights
@@ -20,7 +20,6 @@ from radrl.models.tiny import build_tiny
 from radrl.roles import Sampling
 from radrl.types import AnswerKind, ImageRef, Prompt, RewardResult, Rollout, RolloutGroup, Sample
 
-QUESTIONS = ("Is there a left pleural effusion?", "Is the heart enlarged?", "Where is the opacity?", "Is there a rib?")
 CORPUS = (*QUESTIONS, "<think>fluid at the left base</think><answer>left pleural effusion ✅</answer>")
 FAMILIES = ("qwen2_5_vl", "gemma3")
 WITH_IMAGES = (0, 2)

@@ -25,6 +25,7 @@ from radrl.models.shards import own_part, whole
 from radrl.roles import Sampling
 from radrl.types import Prompt
 
+QUESTIONS = ("Is there a left pleural effusion?", "Is the heart enlarged?", "Where is the opacity?", "Is there a rib?")
 PIXELS = {"min_pixels": 96 * 64, "max_pixels": 96 * 64}
 
 

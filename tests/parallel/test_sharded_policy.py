@@ -2,10 +2,9 @@
 
 import pytest
 import torch
-from scenes import equal_start_error, error_of, learn, learn_and_look, logprobs
+from scenes import QUESTIONS, equal_start_error, error_of, learn, learn_and_look, logprobs
 from test_equal_to_one_process import FULL, HYBRID, LORA, SGD, ZERO2, assert_equal, close
 
-from conftest import QUESTIONS
 from radrl.roles import Sampling
 
 KL = ("algorithm.kl_coef=0.1", "algorithm.use_kl_loss=false")
