@@ -8,8 +8,6 @@ were run before are kept, so that each may have a command of its own. `--tiny` t
 
 import argparse
 import shutil
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -17,11 +15,10 @@ from typing import Any
 
 import record
 import torch
-import yaml
 from grpo_step_page import WORKLOADS, Workload, page
 from rich.progress import Progress
-from step_arms import run_radrl, run_trl
-from step_files import draw_questions, placeholder_ids, random_model, tiny_model, write_rows
+from step_arms import read_overrides, run_radrl, run_trl
+from step_files import draw_questions, draw_weights_apart, placeholder_ids, random_model, tiny_model, write_rows
 from step_settings import StepSettings
 from transformers import AutoConfig
 
@@ -64,7 +61,7 @@ def added(
     entry["floor"] = floor_of_update(settings)
     entry[arm] = {**record.facts(commit=options.commit), "steps": times}
     if arm == "radrl":
-        entry[arm]["overrides"] = _overrides(options)
+        entry[arm]["overrides"] = read_overrides(options.radrl)
     record.save(NAME, results, page(results), folder=options.results)
     return results
 
@@ -76,7 +73,7 @@ def prepare(workload: Workload, options: argparse.Namespace) -> StepSettings:
     if options.workload == "tiny":
         model = tiny_model(scratch / "tiny", side_px=workload.image_px)
     else:
-        _draw_weights_apart(options)
+        draw_weights_apart(options.config_folder, scratch)
         model = random_model(options.config_folder, scratch, side_px=workload.image_px)
     num_questions = workload.num_prompts * (2 + max(TIMED_STEPS.values()))
     questions = draw_questions(scratch / "films", num=num_questions, side_px=workload.image_px)
@@ -114,7 +111,7 @@ def run_arm(arm: str, settings: StepSettings, options: argparse.Namespace) -> li
 
         if arm == "trl":
             return run_trl(own, limit_s=left_s, on_step=on_step)
-        return run_radrl(own, limit_s=left_s, overrides=_overrides(options), on_step=on_step)
+        return run_radrl(own, limit_s=left_s, overrides=read_overrides(options.radrl), on_step=on_step)
 
 
 def floor_of_update(settings: StepSettings) -> dict[str, float]:
@@ -147,19 +144,6 @@ def floor_of_update(settings: StepSettings) -> dict[str, float]:
         "shared_at_half": shared.seconds_at_half,
         "unshared_at_half": alone.seconds_at_half,
     }
-
-
-def _draw_weights_apart(options: argparse.Namespace) -> None:
-    """In a process of its own, which leaves nothing on the GPU."""
-    if options.config_folder is None:
-        raise SystemExit("--config-folder is missing: a folder with config, tokenizer and processor of the model.")
-    script = Path(__file__).with_name("step_files.py")
-    subprocess.run([sys.executable, str(script), str(options.config_folder), str(options.scratch)], check=True)
-
-
-def _overrides(options: argparse.Namespace) -> dict[str, Any]:
-    pairs = (pair.partition("=") for pair in options.radrl)
-    return {key: yaml.safe_load(value) for key, _, value in pairs}
 
 
 def _options() -> argparse.Namespace:

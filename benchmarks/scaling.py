@@ -6,8 +6,6 @@ DIR holds config, tokenizer and processor of the model; its weights are drawn he
 """
 
 import argparse
-import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -20,7 +18,7 @@ import torch
 import yaml
 from rich.progress import Progress
 from scatter import Cloud, draw_scatter
-from step_files import draw_questions, random_model, tiny_model, write_rows
+from step_files import draw_questions, draw_weights_apart, random_model, tiny_model, write_rows
 from step_settings import StepSettings
 
 from radrl.algorithms.credit import assign_credit
@@ -336,10 +334,7 @@ def _model(points: Sequence[Point], options: argparse.Namespace) -> Path:
     options.scratch.mkdir(parents=True, exist_ok=True)
     if options.tiny:
         return tiny_model(options.scratch / "tiny-scaling", side_px=most, least_px=least)
-    if options.config_folder is None:
-        raise SystemExit("--config-folder is missing: a folder with config, tokenizer and processor of the model.")
-    script = Path(__file__).with_name("step_files.py")
-    subprocess.run([sys.executable, str(script), str(options.config_folder), str(options.scratch)], check=True)
+    draw_weights_apart(options.config_folder, options.scratch)
     return random_model(options.config_folder, options.scratch, side_px=most, least_px=least)
 
 

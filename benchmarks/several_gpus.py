@@ -11,19 +11,25 @@ parts that were run before are kept. `--tiny` tries everything on a laptop's pro
 import argparse
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import record
-import yaml
 from rich.progress import Progress
 from several_gpus_page import page
-from step_arms import run_radrl
-from step_files import ANSWER, QUESTION, Question, draw_questions, random_model, tiny_model, write_rows
+from step_arms import read_overrides, run_radrl
+from step_files import (
+    ANSWER,
+    QUESTION,
+    Question,
+    draw_questions,
+    draw_weights_apart,
+    random_model,
+    tiny_model,
+    write_rows,
+)
 from step_settings import StepSettings
 
 NAME = "several_gpus"
@@ -131,8 +137,7 @@ def settings_of(part: str, num_gpus: int, options: argparse.Namespace) -> dict[s
         settings["trainer.device"] = "cpu"
     if num_gpus == 1 and part == "scaling":
         settings["worker.actor.activations"] = "recompute"
-    pairs = (pair.partition("=") for pair in options.radrl)
-    return settings | {key: yaml.safe_load(value) for key, _, value in pairs}
+    return settings | read_overrides(options.radrl)
 
 
 def write_mixed_rows(file: Path, questions: Sequence[Question], *, a_step: int) -> None:
@@ -162,12 +167,10 @@ def seven_billion(shapes: Path, folder: Path) -> Path:
 def _model(part: str, sizes: Sizes, scratch: Path, options: argparse.Namespace) -> Path:
     if options.tiny:
         return tiny_model(scratch / "tiny", side_px=sizes.image_px)
-    if options.config_folder is None:
-        raise SystemExit("--config-folder is missing: a folder with config, tokenizer and processor of the 3B.")
-    shapes = seven_billion(options.config_folder, scratch / "shapes") if part == "seven" else options.config_folder
-    # In a process of its own, which leaves nothing on the GPU.
-    script = Path(__file__).with_name("step_files.py")
-    subprocess.run([sys.executable, str(script), str(shapes), str(scratch)], check=True)
+    shapes = options.config_folder
+    if shapes and part == "seven":
+        shapes = seven_billion(shapes, scratch / "shapes")
+    draw_weights_apart(shapes, scratch)
     return random_model(shapes, scratch, side_px=sizes.image_px)
 
 

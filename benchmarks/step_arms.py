@@ -62,6 +62,12 @@ def run_trl(settings: StepSettings, *, limit_s: float, on_step: Callable[[], Non
     )
 
 
+def read_overrides(pairs: Sequence[str]) -> dict[str, Any]:
+    """Further settings as a command line gives them, `key=value` each."""
+    parts = (pair.partition("=") for pair in pairs)
+    return {key: yaml.safe_load(value) for key, _, value in parts}
+
+
 def middle_step(steps: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """Median of each number over the whole steps after the first, which warms up; `update_in_all` sums the passes."""
     timed = [{**step, "update_in_all": sum(step.get(phase, 0.0) for phase in UPDATE)} for step in whole(steps)[1:]]

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -106,6 +107,13 @@ def draw_weights(shapes: Path, weights: Path) -> None:
     (weights / "config.json").unlink()
     (weights / "generation_config.json").unlink(missing_ok=True)
     (weights / WRITTEN).touch()
+
+
+def draw_weights_apart(shapes: Path | None, scratch: Path) -> None:
+    """`draw_weights` in a process of its own, which leaves nothing on the GPU."""
+    if shapes is None:
+        raise SystemExit("--config-folder is missing: a folder with config, tokenizer and processor of the model.")
+    subprocess.run([sys.executable, __file__, str(shapes), str(scratch)], check=True)
 
 
 def _bound_pixels(model: Path, *, least_px: int, most_px: int) -> None:

@@ -62,6 +62,7 @@ def test_two_workers_with_an_adapter_and_a_reference_learn_what_one_process_does
     assert any(step["actor/kl_loss"] > 0 for step in metrics(tmp_path / "run"))
 
 
+@pytest.mark.slow
 def test_two_workers_write_what_one_process_does_and_their_samplers_are_probed(two, world, in_process, tmp_path):
     """Draws follow from the prompt's position in the whole call, whichever worker it is with."""
     out = train_in(two, a_config(world, tmp_path / "run", TWO))
@@ -74,6 +75,7 @@ def test_two_workers_write_what_one_process_does_and_their_samplers_are_probed(t
     assert metrics(out)[0]["global_seqlen/balanced_max"] >= metrics(out)[0]["global_seqlen/balanced_min"] > 0
 
 
+@pytest.mark.slow
 def test_a_sampler_of_a_users_own_writes_in_every_worker(two, world, tmp_path):
     name = f"{world.samplers}:Counting"
     out = train_in(two, a_config(world, tmp_path / "run", {**TWO, "worker.rollout.name": name}))
@@ -100,6 +102,7 @@ def test_row_49_a_sampler_apart_is_sent_the_weights_and_writes_what_one_process_
     assert metrics(tmp_path / "run")[1]["mismatch/probe_mean_abs"] < 1e-5
 
 
+@pytest.mark.slow
 def test_a_warm_up_by_two_workers_learns_what_one_process_does(two, world, tmp_path):
     longer = {"data.max_response_length": 96}
     run_warm_up(a_config(world, tmp_path / "of", longer), command=["radrl", "sft"])

@@ -73,6 +73,7 @@ def test_row_36_every_other_estimator_learns_too(world, tmp_path, preset):
     assert gain(steps_of(tmp_path)) > 0.1
 
 
+@pytest.mark.slow
 def test_row_45_a_ppo_run_killed_in_and_after_the_critics_warm_up_ends_like_one_that_was_not(world, tmp_path):
     few = {
         "curriculum.stages": "[{name: closed, steps: 5}]",

@@ -124,6 +124,7 @@ def test_a_curriculum_killed_anywhere_ends_like_one_that_was_not(world, whole, t
         assert (run / name).read_bytes() == (whole / name).read_bytes(), name
 
 
+@pytest.mark.slow
 def test_a_resumed_run_does_not_measure_again(world, whole, tmp_path):
     files_by_kind(world, tmp_path)
     killed = radrl(*command(world, tmp_path), folder=tmp_path, moment=Moment(part=".unfinished-4", event="os.mkdir"))
@@ -136,6 +137,7 @@ def test_a_resumed_run_does_not_measure_again(world, whole, tmp_path):
     assert (tmp_path / RUN / "completions.jsonl").read_bytes() == (whole / "completions.jsonl").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_band_with_nothing_in_it_is_no_signal_and_leaves_a_checkpoint(world, tmp_path):
     files_by_kind(world, tmp_path)
     impossible = "curriculum.stages.0.data.pass_rate={low: 0.3, high: 0.4, n: 2}"

@@ -26,6 +26,7 @@ def test_a_run_asked_to_stop_saves_says_how_to_go_on_and_does(world, undisturbed
     assert lines(run / "completions.jsonl") == lines(undisturbed / "completions.jsonl")
 
 
+@pytest.mark.slow
 def test_a_warm_up_asked_to_stop_saves_too(world, tmp_path):
     moment = Moment(part="metrics.jsonl", event="open", count=5)
     stopped = radrl("sft", *world.supervised(), folder=tmp_path, moment=moment, sends=signal.SIGTERM)

@@ -64,6 +64,7 @@ def run_with_random_kills(world: World, folder: Path, *, seed: int) -> int:
     pytest.fail("forty kills, and the run has not come to its end")
 
 
+@pytest.mark.slow
 def test_a_run_killed_at_random_file_operations_ends_like_one_that_was_not(world, undisturbed, tmp_path):
     assert run_with_random_kills(world, tmp_path, seed=0) >= 2
     assert_same_run(tmp_path / RUN, undisturbed)

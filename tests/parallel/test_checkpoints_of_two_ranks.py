@@ -4,7 +4,7 @@ import pytest
 import torch
 from safetensors import safe_open
 from saving import go_on, learn_and_save, load_small, refused_on_rank, save_small, small_state
-from test_equal_to_one_process import ADAMW, ADAMW_BF16, FULL, LORA, SGD, close
+from test_equal_to_one_process import ADAMW, ADAMW_BF16, FULL, LORA, SGD, assert_close
 
 from radrl.engines.checkpoint import Saving
 from radrl.models.load import load_adapter
@@ -28,9 +28,9 @@ def num_bytes(folder):
     "args",
     [
         pytest.param((ADAMW,), id="full shard"),
-        pytest.param((ADAMW_BF16,), id="full shard, Kahan's AdamW"),
+        pytest.param((ADAMW_BF16,), id="full shard, Kahan's AdamW", marks=pytest.mark.slow),
         pytest.param((LORA, ADAMW), id="LoRA, replicated"),
-        pytest.param((LORA, FULL, ADAMW), id="LoRA over a sharded base"),
+        pytest.param((LORA, FULL, ADAMW), id="LoRA over a sharded base", marks=pytest.mark.slow),
     ],
 )
 def test_row_69_two_ranks_become_one_and_one_becomes_two(world, replay, tmp_path, args, saving):
@@ -59,9 +59,10 @@ def test_row_69_a_step_after_the_change_is_the_step_without_it(world, replay, tm
     found += [learnt for _, learnt in world.run(go_on, recipe, of_two, tmp_path / "by one")]
     for learnt in found:
         for name, weight in alone.weights.items():
-            close(learnt.weights[name], weight)
+            assert_close(learnt.weights[name], weight)
 
 
+@pytest.mark.slow
 def test_row_69_float32_shards_and_float32_copies_behind_bfloat16_weights_become_each_other(world, replay, tmp_path):
     recipe = replay.recipe(ADAMW, "trainer.dtype=bfloat16")
     of_one, of_two = (replay.steps(recipe, num_ranks=num) for num in (1, 2))

@@ -11,7 +11,7 @@ ADAMW = "worker.critic.optim.lr=1e-4"
 LORA = "worker.actor.model.lora.rank=4"
 
 
-def close(found, wanted):
+def assert_close(found, wanted):
     torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-5)
 
 
@@ -20,10 +20,20 @@ def close(found, wanted):
     [
         pytest.param((LORA, SGD), id="LoRA, replicated"),
         pytest.param((SGD,), id="row 52: full shard"),
-        pytest.param((ADAMW,), id="full shard, AdamW beside a head that is whole"),
-        pytest.param((SGD, "worker.critic.fsdp.mode=replicate"), id="replicated beside a policy in shards"),
-        pytest.param((SGD, "worker.critic.micro_batch_tokens=64", "worker.critic.row_tokens=64"), id="many passes"),
-        pytest.param((SGD, "worker.actor.ulysses_size=2"), id="row 54: rows shared by both ranks"),
+        pytest.param((ADAMW,), id="full shard, AdamW beside a head that is whole", marks=pytest.mark.slow),
+        pytest.param(
+            (SGD, "worker.critic.fsdp.mode=replicate"),
+            id="replicated beside a policy in shards",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            (SGD, "worker.critic.micro_batch_tokens=64", "worker.critic.row_tokens=64"),
+            id="many passes",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            (SGD, "worker.actor.ulysses_size=2"), id="row 54: rows shared by both ranks", marks=pytest.mark.slow
+        ),
     ],
 )
 def test_row_45_three_steps_of_a_critic_on_two_ranks_are_those_of_one_process(world, replay, args):
@@ -37,15 +47,15 @@ def test_row_45_three_steps_of_a_critic_on_two_ranks_are_those_of_one_process(wo
 
     for learnt in ranks:
         for found, wanted in zip(learnt.metrics, alone.metrics, strict=True):
-            close(found, wanted)
+            assert_close(found, wanted)
         assert learnt.weights.keys() == alone.weights.keys()
         assert {"head.weight", "head.bias"} < learnt.weights.keys()
         for name, weight in alone.weights.items():
-            close(learnt.weights[name], weight)
+            assert_close(learnt.weights[name], weight)
         assert not learnt.values[0].any()
     first = parts[0].parts
     of_ranks = ranks[0].values[1] if is_shared else _in_order(first, [each.values[1] for each in ranks])
-    close(of_ranks, alone.values[1])
+    assert_close(of_ranks, alone.values[1])
 
 
 def test_on_every_rank_the_frozen_base_of_policy_and_critic_is_held_once(world, replay):

@@ -18,32 +18,36 @@ SMALL_PASSES = ("worker.actor.micro_batch_tokens=64", "worker.actor.row_tokens=6
 KL = ("algorithm.kl_coef=0.1", "worker.actor.entropy_coef=0.01")
 
 
-def close(found, wanted):
+def assert_close(found, wanted):
     torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-5)
 
 
 def assert_equal(ranks, alone):
     for learnt in ranks:
-        close([step["actor/grad_norm"] for step in learnt.metrics], [step["actor/grad_norm"] for step in alone.metrics])
-        close([step["actor/pg_loss"] for step in learnt.metrics], [step["actor/pg_loss"] for step in alone.metrics])
+        assert_close(
+            [step["actor/grad_norm"] for step in learnt.metrics], [step["actor/grad_norm"] for step in alone.metrics]
+        )
+        assert_close(
+            [step["actor/pg_loss"] for step in learnt.metrics], [step["actor/pg_loss"] for step in alone.metrics]
+        )
         assert learnt.weights.keys() == alone.weights.keys()
         for name, weight in alone.weights.items():
-            close(learnt.weights[name], weight)
+            assert_close(learnt.weights[name], weight)
 
 
 @pytest.mark.parametrize(
     "args",
     [
         pytest.param((LORA, SGD), id="LoRA, replicated"),
-        pytest.param((LORA, ADAMW, SLOW), id="LoRA, replicated, AdamW"),
-        pytest.param((REPLICATE, SGD), id="all weights, replicated"),
+        pytest.param((LORA, ADAMW, SLOW), id="LoRA, replicated, AdamW", marks=pytest.mark.slow),
+        pytest.param((REPLICATE, SGD), id="all weights, replicated", marks=pytest.mark.slow),
         pytest.param((SGD,), id="row 52: full shard"),
         pytest.param((SGD, RECOMPUTE), id="row 52: full shard, activations computed again"),
-        pytest.param((SGD, *SMALL_PASSES), id="row 52: full shard, many passes a step"),
+        pytest.param((SGD, *SMALL_PASSES), id="row 52: full shard, many passes a step", marks=pytest.mark.slow),
         pytest.param((ZERO2, SGD), id="row 52: ZeRO-2"),
-        pytest.param((ZERO2, SGD, RECOMPUTE), id="row 52: ZeRO-2, activations computed again"),
+        pytest.param((ZERO2, SGD, RECOMPUTE), id="row 52: ZeRO-2, activations computed again", marks=pytest.mark.slow),
         pytest.param((HYBRID, SGD), id="row 52: hybrid shard"),
-        pytest.param((LORA, FULL, SGD), id="LoRA over a sharded base"),
+        pytest.param((LORA, FULL, SGD), id="LoRA over a sharded base", marks=pytest.mark.slow),
         pytest.param((FROZEN_TOWER, SGD), id="a frozen image encoder"),
         pytest.param((ADAMW, SLOW, "worker.actor.max_grad_norm=0.05"), id="full shard, AdamW on clipped gradients"),
         pytest.param((ADAMW, SLOW, OFFLOAD, "worker.actor.fsdp.prefetch=2"), id="row 53: moments wait on the CPU"),

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from scenes import QUESTIONS, equal_start_error, error_of, learn, learn_and_look, logprobs
-from test_equal_to_one_process import FULL, HYBRID, LORA, SGD, ZERO2, assert_equal, close
+from test_equal_to_one_process import FULL, HYBRID, LORA, SGD, ZERO2, assert_close, assert_equal
 
 from radrl.roles import Sampling
 
@@ -15,8 +15,16 @@ DECAY = ("worker.actor.optim.lr=1e-3", "worker.actor.optim.weight_decay=1.0")
 
 @pytest.fixture(
     scope="module",
-    params=[(SGD,), (ZERO2, SGD), (LORA, FULL, SGD, "worker.ref.mode=copy"), (LORA, FULL, SGD)],
-    ids=["full shard", "ZeRO-2", "LoRA over a sharded base, reference by a copy", "LoRA over a sharded base"],
+    params=[
+        pytest.param((SGD,), id="full shard"),
+        pytest.param((ZERO2, SGD), id="ZeRO-2", marks=pytest.mark.slow),
+        pytest.param(
+            (LORA, FULL, SGD, "worker.ref.mode=copy"),
+            id="LoRA over a sharded base, reference by a copy",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param((LORA, FULL, SGD), id="LoRA over a sharded base", marks=pytest.mark.slow),
+    ],
 )
 def seen(request, world, replay):
     """What two ranks and one process see after three steps, and the parts of the first step's batch."""
@@ -36,14 +44,14 @@ def of_whole(parts, batch_group, lengths):
 def test_row_52_sharded_policy_and_reference_score_as_in_one_process(seen, replay, what):
     ranks, alone, group = seen
     lengths = [replay.batch(0).lengths[(group % 2) == rank].tolist() for rank in range(2)]
-    close(of_whole([rank[what] for rank in ranks], group, lengths), alone[what])
+    assert_close(of_whole([rank[what] for rank in ranks], group, lengths), alone[what])
 
 
 def test_the_reference_is_the_start_and_the_policy_is_not(seen):
     ranks, _, _ = seen
     for rank in ranks:
-        close(rank["reference"], rank["start"])
-        close(rank["after"], rank["policy"])
+        assert_close(rank["reference"], rank["start"])
+        assert_close(rank["after"], rank["policy"])
         assert (rank["policy"] - rank["start"]).abs().max() > 1e-3
 
 
@@ -58,7 +66,7 @@ def test_weights_are_handed_over_whole_on_every_rank(seen):
     for rank in ranks:
         assert list(rank["merged"]) == list(alone["merged"])
         for name, tensor in alone["merged"].items():
-            close(rank["merged"][name], tensor)
+            assert_close(rank["merged"][name], tensor)
 
 
 def test_row_52_ranks_with_unequal_numbers_of_passes_and_nothing_to_teach(world, replay):
@@ -80,7 +88,7 @@ def test_row_52_a_step_without_any_image_leaves_a_learning_tower_alone(world, re
     start = learn(recipe, [])
     for name in [name for name in alone.weights if "visual" in name]:
         assert torch.equal(ranks[0].weights[name], start.weights[name])
-    close(ranks[0].weights, alone.weights)
+    assert_close(ranks[0].weights, alone.weights)
 
 
 @pytest.mark.parametrize("args", [(SGD,), (ZERO2, SGD)], ids=["full shard", "ZeRO-2"])

@@ -27,10 +27,10 @@ CASES = [
     ("qwen2_5_vl", "dense"),
     ("qwen2_5_vl", "varlen"),
     ("qwen3_vl", "dense"),
-    ("qwen3_vl", "varlen"),
-    ("causal_lm", "dense"),
+    pytest.param("qwen3_vl", "varlen", marks=pytest.mark.slow),
+    pytest.param("causal_lm", "dense", marks=pytest.mark.slow),
     ("causal_lm", "varlen"),
-    ("gemma3", "dense"),
+    pytest.param("gemma3", "dense", marks=pytest.mark.slow),
 ]
 
 
@@ -81,7 +81,10 @@ def scores_and_gradients(folder: Path, attention: str, *, micro_batch_tokens: in
 
 
 @pytest.mark.parametrize(("family", "attention"), CASES)
-@pytest.mark.parametrize("micro_batch_tokens", [71, 400], ids=["many passes", "few passes"])
+@pytest.mark.parametrize(
+    "micro_batch_tokens",
+    [pytest.param(71, id="many passes"), pytest.param(400, id="few passes", marks=pytest.mark.slow)],
+)
 def test_two_ranks_that_share_rows_compute_what_one_does_row_54(
     folder_of, world, family, attention, micro_batch_tokens
 ):
@@ -158,7 +161,13 @@ def updated_by_rank(folder: Path, policy_loss: str, mode: str):
 
 @pytest.mark.parametrize(
     ("policy_loss", "mode"),
-    [("clip", "replicate"), ("gspo_token", "replicate"), ("gspo", "replicate"), ("gspo", "full"), ("clip", "zero2")],
+    [
+        ("clip", "replicate"),
+        ("gspo", "full"),
+        pytest.param("gspo_token", "replicate", marks=pytest.mark.slow),
+        pytest.param("gspo", "replicate", marks=pytest.mark.slow),
+        pytest.param("clip", "zero2", marks=pytest.mark.slow),
+    ],
 )
 def test_weights_after_sgd_and_metrics_are_those_of_one_rank_row_54(folder_of, world, policy_loss, mode):
     folder = folder_of("qwen3_vl")
@@ -166,6 +175,7 @@ def test_weights_after_sgd_and_metrics_are_those_of_one_rank_row_54(folder_of, w
 
 
 @pytest.mark.parametrize("mode", ["replicate", "full"])
+@pytest.mark.slow
 def test_two_pairs_that_share_rows_each_have_a_part_of_every_step_row_54(folder_of, world_of_four, mode):
     folder = folder_of("qwen3_vl")
     check_equal(folder, "gspo", world_of_four.run(updated_by_rank, folder, "gspo", mode))

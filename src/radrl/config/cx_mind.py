@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from radrl.config.cx_mind_roles import CRITIC_AND_REFERENCE, FSDP_WITHOUT_EFFECT, TYPES
+from radrl.config.cx_mind_roles import CRITIC_AND_REFERENCE, TYPES, training_rows
 from radrl.config.foreign_rewards import (
     FUNCTION,
     easyr1_entry,
@@ -17,7 +17,6 @@ from radrl.config.seeds import (
     SeedKey,
     Settings,
     chosen,
-    refused_unless,
     renamed,
     without_effect,
 )
@@ -94,32 +93,10 @@ CX_MIND: tuple[SeedKey, ...] = (
         note="type of the policy's weights",
     ),
     SeedKey(
-        key="worker.actor.fsdp.enable_full_shard",
-        example=True,
-        becomes=chosen("worker.actor.fsdp.mode", {True: "full", False: "zero2"}),
-        note="weights gathered for each pass, or kept until the backward pass",
-    ),
-    SeedKey(
         key="worker.actor.fsdp.enable_cpu_offload",
         example=False,
         becomes=renamed("worker.actor.fsdp.offload_params"),
         note="weights wait on the CPU, here between the phases and not within a pass",
-    ),
-    SeedKey(
-        key="worker.actor.fsdp.mp_reduce_dtype",
-        example="fp32",
-        becomes=chosen("worker.actor.fsdp.reduce_dtype", TYPES),
-        note="type in which gradients are summed over ranks",
-    ),
-    *(
-        SeedKey(key=f"worker.actor.fsdp.{name}", example=example, becomes=without_effect, note=note)
-        for name, (example, note) in FSDP_WITHOUT_EFFECT.items()
-    ),
-    SeedKey(
-        key="worker.actor.offload.offload_optimizer",
-        example=True,
-        becomes=renamed("worker.actor.optim.offload"),
-        note="the moments wait on the CPU between steps",
     ),
     SeedKey(
         key="worker.actor.offload.offload_params",
@@ -166,35 +143,7 @@ CX_MIND: tuple[SeedKey, ...] = (
         becomes=chosen("worker.actor.activations", {True: "auto", False: "keep"}),
         note="activations are computed again only where they would not fit",
     ),
-    SeedKey(
-        key="worker.actor.model.override_config*",
-        example={},
-        becomes=refused_unless(
-            {}, way_out="the model is built as its own config.json says; edit that file and leave the key out"
-        ),
-        note="the model is built as its own config.json says",
-    ),
-    SeedKey(
-        key="worker.actor.optim.warmup_style",
-        example="cosine",
-        becomes=chosen(
-            "worker.actor.optim.lr_schedule", {"constant": "constant", "cosine": "cosine", "linear": "linear"}
-        ),
-        note="shape of the learning rate after the warm-up",
-    ),
-    SeedKey(
-        key="worker.actor.optim.min_lr_ratio",
-        example=None,
-        becomes=without_effect,
-        applies=lambda value: value is None,
-        note="a decaying schedule ends at our default",
-    ),
-    SeedKey(
-        key="worker.actor.optim.training_steps",
-        example=-1,
-        becomes=without_effect,
-        note="the number of steps follows from the stages",
-    ),
+    *training_rows("worker.actor"),
     # rollout
     SeedKey(
         key="worker.rollout.name",

@@ -46,63 +46,70 @@ def _reference_offload(value: Any) -> Settings:
     return {"worker.ref.offload": bool(value.get("offload_params", False))}
 
 
+def training_rows(role: str) -> tuple[SeedKey, ...]:
+    """Rows of a role that learns: how its weights are held and stepped on."""
+    return (
+        SeedKey(
+            key=f"{role}.offload.offload_optimizer",
+            example=True,
+            becomes=renamed(f"{role}.optim.offload"),
+            note="the moments wait on the CPU between steps",
+        ),
+        SeedKey(
+            key=f"{role}.optim.warmup_style",
+            example="cosine",
+            becomes=chosen(
+                f"{role}.optim.lr_schedule", {"constant": "constant", "cosine": "cosine", "linear": "linear"}
+            ),
+            note="shape of the learning rate after the warm-up",
+        ),
+        SeedKey(
+            key=f"{role}.optim.min_lr_ratio",
+            example=None,
+            becomes=without_effect,
+            applies=lambda value: value is None,
+            note="a decaying schedule ends at our default",
+        ),
+        SeedKey(
+            key=f"{role}.optim.training_steps",
+            example=-1,
+            becomes=without_effect,
+            note="the number of steps follows from the stages",
+        ),
+        SeedKey(
+            key=f"{role}.model.override_config*",
+            example={},
+            becomes=refused_unless(
+                {}, way_out="the model is built as its own config.json says; edit that file and leave the key out"
+            ),
+            note="the model is built as its own config.json says",
+        ),
+        SeedKey(
+            key=f"{role}.fsdp.enable_full_shard",
+            example=True,
+            becomes=chosen(f"{role}.fsdp.mode", {True: "full", False: "zero2"}),
+            note="weights gathered for each pass, or kept until the backward pass",
+        ),
+        SeedKey(
+            key=f"{role}.fsdp.mp_reduce_dtype",
+            example="fp32",
+            becomes=chosen(f"{role}.fsdp.reduce_dtype", TYPES),
+            note="type in which gradients are summed over ranks",
+        ),
+        *(
+            SeedKey(key=f"{role}.fsdp.{name}", example=example, becomes=without_effect, note=note)
+            for name, (example, note) in FSDP_WITHOUT_EFFECT.items()
+        ),
+    )
+
+
 CRITIC_AND_REFERENCE: tuple[SeedKey, ...] = (
-    SeedKey(
-        key="worker.critic.offload.offload_optimizer",
-        example=True,
-        becomes=renamed("worker.critic.optim.offload"),
-        note="the moments wait on the CPU between steps",
-    ),
-    SeedKey(
-        key="worker.critic.optim.warmup_style",
-        example="cosine",
-        becomes=chosen(
-            "worker.critic.optim.lr_schedule", {"constant": "constant", "cosine": "cosine", "linear": "linear"}
-        ),
-        note="shape of the learning rate after the warm-up",
-    ),
-    SeedKey(
-        key="worker.critic.optim.min_lr_ratio",
-        example=None,
-        becomes=without_effect,
-        applies=lambda value: value is None,
-        note="a decaying schedule ends at our default",
-    ),
-    SeedKey(
-        key="worker.critic.optim.training_steps",
-        example=-1,
-        becomes=without_effect,
-        note="the number of steps follows from the stages",
-    ),
-    SeedKey(
-        key="worker.critic.model.override_config*",
-        example={},
-        becomes=refused_unless(
-            {}, way_out="the model is built as its own config.json says; edit that file and leave the key out"
-        ),
-        note="the model is built as its own config.json says",
-    ),
-    SeedKey(
-        key="worker.critic.fsdp.enable_full_shard",
-        example=True,
-        becomes=chosen("worker.critic.fsdp.mode", {True: "full", False: "zero2"}),
-        note="weights gathered for each pass, or kept until the backward pass",
-    ),
-    SeedKey(
-        key="worker.critic.fsdp.mp_reduce_dtype",
-        example="fp32",
-        becomes=chosen("worker.critic.fsdp.reduce_dtype", TYPES),
-        note="type in which gradients are summed over ranks",
-    ),
+    *training_rows("worker.critic"),
     SeedKey(
         key="worker.critic.fsdp.enable_cpu_offload",
         example=False,
         becomes=without_effect,
         note="the critic's weights stay on the GPU; its moments wait on the CPU with worker.critic.optim.offload",
-    ),
-    *(
-        SeedKey(key=f"worker.critic.fsdp.{name}", example=example, becomes=without_effect, note=note)
-        for name, (example, note) in FSDP_WITHOUT_EFFECT.items()
     ),
     *(
         SeedKey(

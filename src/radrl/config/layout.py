@@ -32,11 +32,6 @@ class Layout:
         return self.num_nodes * self.ranks_per_node
 
     @property
-    def data_ranks(self) -> int:
-        """Parts that every batch is divided in."""
-        return self.num_ranks // self.sequence_ranks
-
-    @property
     def num_samplers(self) -> int:
         """GPUs that sample at the same time."""
         return self.sampler_gpus or self.num_ranks

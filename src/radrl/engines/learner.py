@@ -1,6 +1,6 @@
 """Passes through the model with gradient, and optimizer steps: what every process that trains a policy does."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -81,11 +81,8 @@ class PolicyLearner:
         self, prompts: Sequence[Prompt], targets: Sequence[tuple[int, ...]], *, num_tokens: int
     ) -> Mapping[str, float]:
         """Take one step on the cross-entropy of all target tokens over `num_tokens`."""
-        micro_batches = self._plan(prompts, [(target,) for target in targets])
         loss = 0.0
-        for number in range(self.parallel.num_passes(len(micro_batches))):
-            is_own = number < len(micro_batches)
-            micro_batch = micro_batches[number if is_own else -1]
+        for micro_batch, is_own in passes_of(self._plan(prompts, [(target,) for target in targets]), self.parallel):
             share = -self._score(micro_batch, temperature=1.0).logprobs.sum() / num_tokens
             (share if is_own else 0 * share).backward()
             loss += float(share.detach()) if is_own else 0.0
@@ -179,9 +176,7 @@ def numbers_of_tokens(
 ) -> Float[Tensor, "T"]:
     """What a pass without gradient gives each completion token, in the order of the batch's tokens, on the CPU."""
     scored: list[tuple[tuple[int, ...], Tensor]] = []
-    for number in range(parallel.num_passes(len(micro_batches))):
-        is_own = number < len(micro_batches)
-        micro_batch = micro_batches[number if is_own else -1]
+    for micro_batch, is_own in passes_of(micro_batches, parallel):
         numbers = parallel.call(lambda each=micro_batch: score(each))
         if is_own:
             scored.append((micro_batch.token_index, numbers))
@@ -189,6 +184,13 @@ def numbers_of_tokens(
     for index, numbers in scored:
         found[torch.tensor(index)] = numbers.cpu()
     return found
+
+
+def passes_of(micro_batches: Sequence[MicroBatch], parallel: Parallel) -> Iterator[tuple[MicroBatch, bool]]:
+    """The passes this rank makes, and whether each is its own; others repeat its last, beside ranks with more to do."""
+    for number in range(parallel.num_passes(len(micro_batches))):
+        is_own = number < len(micro_batches)
+        yield micro_batches[number if is_own else -1], is_own
 
 
 def plan_passes(

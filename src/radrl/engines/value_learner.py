@@ -12,7 +12,7 @@ from radrl.batch import Batch
 from radrl.checkpoints import Writing
 from radrl.config.critic import BatchSizes, CriticConfig
 from radrl.engines.checkpoint import Saving, TrainedState
-from radrl.engines.learner import fetched, grouped_completions, mean_of_each, numbers_of_tokens, plan_passes
+from radrl.engines.learner import fetched, grouped_completions, mean_of_each, numbers_of_tokens, passes_of, plan_passes
 from radrl.engines.optimizer import Optimizer
 from radrl.engines.parallel import OneProcess, Parallel
 from radrl.models.adapter import ModelAdapter
@@ -82,11 +82,8 @@ class ValueLearner:
         """Sum the gradient of all tokens, and step."""
         assert batch.weights is not None, "the tokens of a step are weighted before it"
         total = sum(self.parallel.gather(float(batch.weights.sum())))
-        micro_batches = self._plan(batch)
         measured: list[Mapping[str, Tensor]] = []
-        for number in range(self.parallel.num_passes(len(micro_batches))):
-            is_own = number < len(micro_batches)
-            micro_batch = micro_batches[number if is_own else -1]
+        for micro_batch, is_own in passes_of(self._plan(batch), self.parallel):
             values = self.parallel.call(lambda each=micro_batch: value_completions(self.adapter, self.head, each))
             if is_own:
                 rows = _rows(batch, micro_batch, total_weight=total, device=values.device)

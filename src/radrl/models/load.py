@@ -104,9 +104,9 @@ def load_adapter(
     source = model_folder(base)
     family_type = _family_type(source, trust_remote_code=trust_remote_code)
     place = resolve_device(device)
-    opened = _open_model if weights else _open_empty
+    open_model = _open_model if weights else _open_empty
     computed_in = resolve_dtype(dtype, device=place)
-    model = opened(family_type, source, dtype=computed_in, trust_remote_code=trust_remote_code)
+    model = open_model(family_type, source, dtype=computed_in, trust_remote_code=trust_remote_code)
     if weights and not on_host:
         model = model.to(place)
     # A folder of adapters will name their base so.
@@ -121,12 +121,6 @@ def load_adapter(
         model, tokenizer=tokenizer, image_processor=getattr(processor, "image_processor", None), device=place
     )
     family.bound_pixels(least=min_pixels, most=max_pixels)
-    has_kernel = place.type == "cuda" and computed_in != torch.float32
-    kind = resolve_attention(attention, family=family, has_kernel=has_kernel)
-    if kind == "varlen":
-        use_segments(family.language_model)
-    if family.image_windows is not None and has_kernel:
-        use_image_segments(family.image_windows)
     return ModelAdapter(
         model=model,
         processor=processor,
@@ -135,7 +129,7 @@ def load_adapter(
         cache_bytes=cache_bytes,
         device=place,
         dtype=computed_in,
-        attention=kind,
+        attention=_settle_attention(family, attention, device=place, dtype=computed_in),
     )
 
 
@@ -341,6 +335,19 @@ def _settle_chat_template(
     if template is None:
         raise ConfigError(f"the model at {path} has no chat template. Set data.override_chat_template.")
     processor.chat_template = tokenizer.chat_template = template
+
+
+def _settle_attention(
+    family: Family, attention: Literal["auto", "dense", "varlen"], *, device: torch.device, dtype: torch.dtype
+) -> Literal["dense", "varlen"]:
+    """Let decoder and image encoder attend over segments where they are to; returns what the decoder does."""
+    has_kernel = device.type == "cuda" and dtype != torch.float32
+    kind = resolve_attention(attention, family=family, has_kernel=has_kernel)
+    if kind == "varlen":
+        use_segments(family.language_model)
+    if family.image_windows is not None and has_kernel:
+        use_image_segments(family.image_windows)
+    return kind
 
 
 def _patch_sizes(image_block: dict[str, object]) -> dict[str, object]:
