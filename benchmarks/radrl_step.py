@@ -38,7 +38,8 @@ def _times(metrics: Mapping[str, float]) -> dict[str, float]:
     return {
         **{name: metrics.get(f"timing_s/{phase}", 0.0) for name, phase in _PHASES.items()},
         "step": metrics["timing_s/step"],
-        "peak_update_gib": max(metrics.get(f"perf/peak_memory_gb_{phase}", 0.0) for phase in passes),
+        "peak_update_gib": max(metrics.get(f"perf/peak_memory_gb_{phase}", 0.0) for phase in passes)
+        or metrics.get("perf/max_memory_allocated_gb", 0.0),
         "floor": sum(metrics.get(f"perf/floor_s_{phase}", 0.0) for phase in passes),
         "prompt_tokens": metrics["prompt_length/mean"],
         "completion_tokens": metrics["response_length/mean"],

@@ -63,6 +63,7 @@ class Sizes:
 
 
 LARGE = Sizes(num_prompts=32, group_size=8, image_px=896, completion_tokens=256)
+MIXED = Sizes(num_prompts=8, group_size=4, image_px=896, completion_tokens=64)
 TINY = Sizes(num_prompts=4, group_size=4, image_px=128, completion_tokens=12)
 TIMED_STEPS = {"scaling": 3, "seven": 3, "mixed": 20}
 
@@ -90,14 +91,15 @@ def measured(part: str, num_gpus: int, options: argparse.Namespace) -> dict[str,
         )
     results = record.load(NAME, folder=options.results)
     entry = results.setdefault(part, {})
-    entry[str(num_gpus)] = {**record.facts(commit=options.commit), "overrides": overrides, "steps": steps}
+    known = {**record.facts(commit=options.commit), "is_tiny": options.tiny}
+    entry[str(num_gpus)] = {**known, "overrides": overrides, "steps": steps}
     record.save(NAME, results, page(results), folder=options.results)
     return results
 
 
 def prepare(part: str, num_gpus: int, options: argparse.Namespace) -> StepSettings:
     """Write model and questions of a part, and say what its steps are."""
-    sizes = TINY if options.tiny else LARGE
+    sizes = TINY if options.tiny else MIXED if part == "mixed" else LARGE
     scratch = options.scratch / ("7b" if part == "seven" else "3b")
     scratch.mkdir(parents=True, exist_ok=True)
     model = _model(part, sizes, scratch, options)
@@ -135,8 +137,6 @@ def settings_of(part: str, num_gpus: int, options: argparse.Namespace) -> dict[s
     }
     if options.tiny:
         settings["trainer.device"] = "cpu"
-    if num_gpus == 1 and part == "scaling":
-        settings["worker.actor.activations"] = "recompute"
     return settings | read_overrides(options.radrl)
 
 

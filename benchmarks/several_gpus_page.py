@@ -15,11 +15,12 @@ INTRODUCTION = """# Several GPUs
     python benchmarks/several_gpus.py --config-folder DIR --parts mixed --gpus 2
 
 Qwen2.5-VL shapes with random weights. All weights learn (AdamW in float32) unless a run's settings say otherwise; 32
-prompts a step with one 896 x 896 image each, 8 answers of exactly 256 tokens, one optimizer step, no KL term; vLLM
-samples in every rank's process and gets the merged weights tensor by tensor. The work of a step is the same on one GPU
-and on several. One GPU is an ordinary run in one process. NVLink multicast is off (`NCCL_NVLS_ENABLE=0`). Medians of
-the steps after the first, which compiles.
+prompts a step with one 896 x 896 image each, 8 answers of exactly 256 tokens (the mixed part: 8 prompts, 4 answers of
+64), one optimizer step, no KL term; vLLM samples in every rank's process and gets the merged weights tensor by tensor.
+The work of a step is the same on one GPU and on several. One GPU is an ordinary run in one process; several are workers
+over Ray, weights in shards by FSDP2. NVLink multicast is off. Medians of the steps after the first, which compiles.
 """
+TINY = " of a tiny model with radrl's own sampler"
 HEADER = ("GPUs", "step, s", "sampling", "sync", "update", "floor of the update", "peak in the update, GiB")
 
 
@@ -68,8 +69,8 @@ def _seven(found: Mapping[str, Any]) -> str:
 
 def _mixed(found: Mapping[str, Any]) -> str:
     lines = [
-        f"On {num}: {len(whole(run['steps']))} steps ended, with the image encoder learning; half of a step's prompts "
-        "have an image, or just one of them, in turns."
+        f"On {num}: {len(whole(run['steps']))} steps ended{TINY if run.get('is_tiny') else ''}, with the image encoder "
+        "learning; half of a step's prompts have an image, or just one of them, in turns."
         for num, run in found.items()
     ]
     return "\n\n".join([*lines, *_table(found)])

@@ -36,21 +36,23 @@ class PeakMemory(Protocol):
 
 
 class GpuMemory:
-    """Memory that torch has allocated on a GPU."""
+    """Memory that torch has allocated on a GPU. Where none was used, as beside workers, there is nothing to tell."""
 
     metric = "perf/max_memory_allocated_gb"
 
     def settle(self) -> None:
         """Wait for the GPU."""
-        torch.cuda.synchronize()
+        if torch.cuda.is_initialized():
+            torch.cuda.synchronize()
 
     def mark(self) -> None:
         """Begin anew."""
-        torch.cuda.reset_peak_memory_stats()
+        if torch.cuda.is_initialized():
+            torch.cuda.reset_peak_memory_stats()
 
-    def peak_bytes(self) -> int:
+    def peak_bytes(self) -> int | None:
         """Most bytes since the mark."""
-        return torch.cuda.max_memory_allocated()
+        return torch.cuda.max_memory_allocated() if torch.cuda.is_initialized() else None
 
 
 class ProcessMemory:

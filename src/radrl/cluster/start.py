@@ -24,14 +24,17 @@ ENVIRONMENT: Mapping[str, str] = {
     "TOKENIZERS_PARALLELISM": "true",
     "NCCL_DEBUG": "WARN",
     "NCCL_NVLS_ENABLE": "0",
+    "TORCH_SYMM_MEM_DISABLE_MULTICAST": "1",
+    "VLLM_ALLREDUCE_USE_SYMM_MEM": "0",
+    "VLLM_ALLREDUCE_USE_FLASHINFER": "0",
     "VLLM_LOGGING_LEVEL": "WARN",
     "TORCH_NCCL_AVOID_RECORD_STREAMS": "1",
     "PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:False",
     "PYTHONUNBUFFERED": "1",
     "MKL_THREADING_LAYER": "GNU",
 }
-"""Variables that workers start with: those of CX-Mind's launcher, and NVLink multicast off, which containers often lack
-the rights for. What is set where the run is started stands over them."""
+"""Variables that workers start with: those of CX-Mind's launcher, and NVLink multicast off wherever it is used, which
+containers often lack the rights for. What is set where the run is started stands over them."""
 PASSED_ON = ("HF_HOME", "HF_HUB_OFFLINE", "OMP_NUM_THREADS", "RADRL_CACHE", "NCCL_SOCKET_IFNAME", "GLOO_SOCKET_IFNAME")
 """Further variables that workers get when they are set where the run is started."""
 STORE_BYTES = 256 << 20

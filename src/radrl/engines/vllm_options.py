@@ -116,7 +116,8 @@ class EngineOptions:
         """Arguments of `vllm.LLM`.
 
         Without chunks a prompt passes whole, so that on a CPU one pass has to take the longest sequence; chunks there
-        fail with seeded requests ("CPU Generator does not use offset", vLLM 0.31).
+        fail with seeded requests ("CPU Generator does not use offset", vLLM 0.31). vLLM's own all-reduce wants each
+        process to see its neighbour's GPU; a worker sees its own, so that NCCL adds up instead.
         """
         least = self.lengths.prompt if self.on_gpu else self.lengths.total
         known = {
@@ -133,6 +134,7 @@ class EngineOptions:
             "generation_config": "vllm",
             "distributed_executor_backend": "external_launcher" if self.is_in_group else "uni",
             "tensor_parallel_size": self.tensor_parallel_size,
+            "disable_custom_all_reduce": self.is_in_group,
             "enforce_eager": self.enforce_eager or not self.on_gpu,
             "trust_remote_code": self.trust_remote_code,
             "load_format": self.load_format,

@@ -1,7 +1,8 @@
 import pytest
+import torch
 
 from radrl import phases
-from radrl.phases import GIB, PhaseClock, ProcessMemory
+from radrl.phases import GIB, GpuMemory, PhaseClock, ProcessMemory
 
 
 class ScriptedMemory:
@@ -94,3 +95,16 @@ def test_the_kernels_high_water_mark_sees_memory_that_is_gone_again():
     assert grown is not None
     assert grown - before > 48 << 20
     assert (memory.peak_bytes() or 0) < grown - (48 << 20)
+
+
+def test_a_process_that_never_used_a_gpu_tells_of_no_memory_and_starts_none(monkeypatch):
+    def touched():
+        raise AssertionError("the GPU was started")
+
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: False)
+    for name in ("synchronize", "reset_peak_memory_stats", "max_memory_allocated"):
+        monkeypatch.setattr(torch.cuda, name, touched)
+    clock = PhaseClock(GpuMemory())
+    with clock.measure("gen"):
+        pass
+    assert list(clock.take()) == ["timing_s/gen"]
