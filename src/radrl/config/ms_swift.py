@@ -32,7 +32,7 @@ from radrl.config.swift_values import (
 )
 
 _PROMPTS = "give data.rollout_batch_size and worker.actor.global_batch_size, in prompts"
-_ENGINE = "the sampler is in the same process, and vLLM gets what follows from the run's lengths and batch sizes"
+_ENGINE = "vLLM is in the workers' own processes and gets what follows from the run's lengths and batch sizes"
 _MEMORY = "worker.actor.micro_batch_tokens bounds the memory of a pass"
 _BY_NAME = "worker.actor.model.frozen holds weights by expressions of their names; give them there instead"
 MS_SWIFT: tuple[SeedKey, ...] = (
@@ -306,7 +306,12 @@ MS_SWIFT: tuple[SeedKey, ...] = (
     ),
     SeedKey(key="vllm_*", example=None, becomes=without_effect, note=_ENGINE),
     SeedKey(key="num_infer_workers", example=1, becomes=without_effect, note=_ENGINE),
-    SeedKey(key="tensor_parallel_size", example=1, becomes=without_effect, note=_ENGINE),
+    SeedKey(
+        key="tensor_parallel_size",
+        example=2,
+        becomes=renamed("worker.rollout.tensor_parallel_size"),
+        note="GPUs that hold one copy of vLLM's weights together",
+    ),
     SeedKey(key="async_generate", example=False, becomes=without_effect, note=_ENGINE),
     SeedKey(
         key="sleep_level",
@@ -327,7 +332,12 @@ MS_SWIFT: tuple[SeedKey, ...] = (
     ),
     SeedKey(key="gradient_checkpointing_kwargs", example={}, becomes=without_effect, note=_MEMORY),
     SeedKey(key="attn_impl", example="flash_attn", becomes=without_effect, note="attention is PyTorch's own"),
-    SeedKey(key="deepspeed", example="zero2", becomes=without_effect, note="one process holds the whole model"),
+    SeedKey(
+        key="deepspeed",
+        example="zero2",
+        becomes=without_effect,
+        note="worker.actor.fsdp.mode says how weights are held (full, zero2, replicate)",
+    ),
     SeedKey(key="dataloader_num_workers", example=4, becomes=without_effect, note="one process reads the data"),
     SeedKey(
         key="multi_turn_func",

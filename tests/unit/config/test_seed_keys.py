@@ -76,6 +76,7 @@ CX_MIND_EXPECTED: dict[str, tuple[str, dict[str, object]]] = {
     "worker.rollout.name": ("worker.rollout.name=sglang", {"worker.rollout.name": "native"}),
     "use_vllm": ("use_vllm=true", {"worker.rollout.name": "vllm"}),
     "vllm_enforce_eager": ("vllm_enforce_eager=true", {"worker.rollout.enforce_eager": True}),
+    "tensor_parallel_size": ("tensor_parallel_size=2", {"worker.rollout.tensor_parallel_size": 2}),
     "sleep_level": ("sleep_level=2", {"worker.rollout.sleep": 2}),
     "worker.reward.reward_function": (
         "worker.reward.reward_function=r/openQA+think+ans.py:compute_score",
