@@ -180,9 +180,11 @@ def _policy_place(layout: Layout) -> str:
     if layout.sharding == "replicate":
         return f"whole on every GPU; gradients are summed over {layout.num_ranks} once a step"
     copies = layout.num_ranks // layout.shard_ranks
-    kept = (
-        "weights stay gathered until the backward pass" if layout.sharding == "zero2" else "a layer gathered at a time"
-    )
+    kept = {
+        "full": "a layer gathered at a time",
+        "zero2": "weights stay gathered until the backward pass",
+        "zero1": "weights and gradients are whole within a step",
+    }[layout.sharding]
     return (
         f"in shards over {layout.shard_ranks} GPUs, {kept}"
         + (f"; {copies} such copies" if copies > 1 else "")

@@ -7,7 +7,7 @@ from scenes import learn
 SGD = "worker.actor.optim.strategy=sgd"
 ADAMW, ADAMW_BF16 = "worker.actor.optim.strategy=adamw", "worker.actor.optim.strategy=adamw_bf16"
 LORA = "worker.actor.model.lora.rank=4"
-FULL, ZERO2, REPLICATE = (f"worker.actor.fsdp.mode={mode}" for mode in ("full", "zero2", "replicate"))
+FULL, ZERO2, ZERO1, REPLICATE = (f"worker.actor.fsdp.mode={each}" for each in ("full", "zero2", "zero1", "replicate"))
 HYBRID = "worker.actor.fsdp.fsdp_size=1"
 RECOMPUTE = "worker.actor.activations=recompute"
 FROZEN_TOWER = "worker.actor.model.freeze_vision_tower=true"
@@ -46,6 +46,7 @@ def assert_equal(ranks, alone):
         pytest.param((SGD, *SMALL_PASSES), id="row 52: full shard, many passes a step", marks=pytest.mark.slow),
         pytest.param((ZERO2, SGD), id="row 52: ZeRO-2"),
         pytest.param((ZERO2, SGD, RECOMPUTE), id="row 52: ZeRO-2, activations computed again", marks=pytest.mark.slow),
+        pytest.param((ZERO1, SGD, *SMALL_PASSES), id="row 52: ZeRO-1, many passes a step"),
         pytest.param((HYBRID, SGD), id="row 52: hybrid shard"),
         pytest.param((LORA, FULL, SGD), id="LoRA over a sharded base", marks=pytest.mark.slow),
         pytest.param((FROZEN_TOWER, SGD), id="a frozen image encoder"),

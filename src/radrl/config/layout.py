@@ -1,8 +1,8 @@
 """Which processes a run has and how the policy is spread over them, as far as the configuration alone says."""
 
 from dataclasses import dataclass
-from typing import Literal
 
+from radrl.config.learning import Sharding
 from radrl.config.schema import Config
 
 
@@ -17,7 +17,7 @@ class Layout:
     num_nodes: int
     ranks_per_node: int
     """Processes that train on each machine, one a GPU."""
-    sharding: Literal["replicate", "full", "zero2"]
+    sharding: Sharding
     """replicate: every rank holds the whole policy."""
     shard_ranks: int
     """Ranks that hold one copy of the policy between them."""
@@ -53,7 +53,7 @@ def layout_of(config: Config) -> Layout:
     )
 
 
-def sharding_of(config: Config) -> Literal["replicate", "full", "zero2"]:
+def sharding_of(config: Config) -> Sharding:
     """How the policy is held: one rank holds all of it, and so does each where adapters alone learn."""
     actor = config.worker.actor
     if config.trainer.nnodes * config.trainer.n_gpus_per_node == 1:

@@ -144,14 +144,19 @@ class OptimConfig(Section):
     """Whether the moments wait on the CPU between steps."""
 
 
+Sharding = Literal["replicate", "full", "zero2", "zero1"]
+"""How ranks hold the weights that learn."""
+
+
 class FsdpConfig(Section):
     """How weights are held by the ranks that train one model. With a single rank it holds all, and none of this acts
     but `offload_params`."""
 
-    mode: Literal["auto", "replicate", "full", "zero2"] = "auto"
+    mode: Sharding | Literal["auto"] = "auto"
     """replicate: every rank holds all weights and gradients are summed once a step; full: ranks hold shards of weights,
     gradients and moments (FSDP2) and gather a layer's weights for each pass; zero2: the same, but weights gathered in
-    the forward pass stay until the backward pass; auto: replicate where adapters alone learn, else full."""
+    the forward pass stay until the backward pass; zero1: weights are gathered once a step, and gradients stay whole
+    until its last pass; auto: replicate where adapters alone learn, else full."""
     fsdp_size: Literal[-1] | PositiveInt = -1
     """Ranks that hold one copy between them, of which there are as many as fit (hybrid sharding); -1 is all ranks."""
     offload_params: bool = False

@@ -24,7 +24,9 @@ class Shards:
     num: int
     """Ranks that hold one copy between them."""
     layers_at_once: int
-    """Decoder layers that are whole at a time: the one at work and those fetched ahead; all of them in ZeRO-2."""
+    """Decoder layers that are whole at a time: the one at work and those fetched ahead; all of them in ZeRO-2 and 1."""
+    keeps_gradients: bool = False
+    """Whether gradients stay whole, in float32, until the last pass of a step: ZeRO-1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +145,7 @@ def held_bytes(shape: ModelShape, recipe: Recipe, shards: Shards | None) -> Held
     share = -(-trained // shards.num)
     return Held(
         weights=share * _FLOAT32 + (shape.params - trained + whole) * recipe.weight_bytes,
-        gradients=share * _FLOAT32 + whole * recipe.weight_bytes,
+        gradients=share * _FLOAT32 + whole * (_FLOAT32 if shards.keeps_gradients else recipe.weight_bytes),
         optimizer=share * 2 * _FLOAT32,
         shared=0,
     )

@@ -59,8 +59,8 @@ def _shards(config: Config, shape: ModelShape, layout: Layout) -> Shards | None:
     if layout.sharding == "replicate":
         return None
     ahead = config.worker.actor.fsdp.prefetch
-    at_once = shape.decoder.num_layers if layout.sharding == "zero2" else 1 + ahead
-    return Shards(num=layout.shard_ranks, layers_at_once=at_once)
+    at_once = 1 + ahead if layout.sharding == "full" else shape.decoder.num_layers
+    return Shards(num=layout.shard_ranks, layers_at_once=at_once, keeps_gradients=layout.sharding == "zero1")
 
 
 def most_image_tokens(config: Config, shape: ModelShape) -> int:

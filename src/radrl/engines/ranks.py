@@ -2,12 +2,11 @@
 
 import logging
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import distributed, nn
 
-from radrl.config.learning import ActorConfig, FsdpConfig
+from radrl.config.learning import ActorConfig, FsdpConfig, Sharding
 from radrl.engines.mesh import SharedRows, num_data_ranks, open_sequence
 from radrl.engines.parallel import OneProcess, Parallel
 from radrl.engines.replicated import Replicated
@@ -26,7 +25,7 @@ log = logging.getLogger(__name__)
 class ModeChoice:
     """How weights are held, and why so."""
 
-    mode: Literal["replicate", "full", "zero2"]
+    mode: Sharding
     reason: str
 
 

@@ -37,7 +37,8 @@ class Sharded:
         the type that they have.
         """
         self.is_writer = distributed.get_rank() == 0
-        self._keeps = config.mode == "zero2"
+        self._keeps, self._sums_late = config.mode != "full", config.mode == "zero1"
+        self._passes_left = 0
         self._tower = _Tower(adapter)
         self._root = _Root(adapter.model)
         self._units = _divide(self._root, adapter, config, spread=Spread(adapter.device, held=held))
@@ -47,6 +48,9 @@ class Sharded:
 
     def call(self, function: Callable[[], T]) -> T:
         """Make a pass within the root's forward. It returns a tensor, or a dataclass of tensors."""
+        if self._sums_late and torch.is_grad_enabled():
+            self._passes_left -= 1
+            self._settle(is_last=self._passes_left == 0)
         made: list[T] = []
 
         def make() -> tuple[Tensor, ...]:
@@ -63,7 +67,8 @@ class Sharded:
         """As many as the rank with the most."""
         most = torch.tensor(own)
         distributed.all_reduce(most, op=distributed.ReduceOp.MAX)
-        return int(most)
+        self._passes_left = int(most)
+        return self._passes_left
 
     def add_up(self, weights: Sequence[nn.Parameter]) -> None:
         """Sum the gradients of weights that are not sharded, such as a value head's; passes have summed the others."""
@@ -90,6 +95,12 @@ class Sharded:
     def resting(self) -> AbstractContextManager[None]:
         """Move the shards, and what is not sharded."""
         return on_cpu(self._rests)
+
+    def _settle(self, *, is_last: bool) -> None:
+        """Sum gradients over the ranks and leave shards after the last pass of a step alone."""
+        for unit in self._units:
+            unit.set_requires_gradient_sync(is_last, recurse=False)
+            unit.set_reshard_after_backward(is_last, recurse=False)
 
     def _free(self) -> None:
         """Leave shards alone. Without a backward pass nothing else would, and they may change before the next pass."""
@@ -174,7 +185,7 @@ def _divide(root: _Root, adapter: ModelAdapter, config: FsdpConfig, *, spread: S
     )
     for layer in layers:
         spread.place(layer)
-        fully_shard(layer, mesh=mesh, mp_policy=types, reshard_after_forward=config.mode != "zero2")
+        fully_shard(layer, mesh=mesh, mp_policy=types, reshard_after_forward=config.mode == "full")
     spread.place(root, besides=layers)
     tower = adapter.family.vision_tower
     held_whole = set[nn.Parameter]() if tower is None else set(tower.parameters())

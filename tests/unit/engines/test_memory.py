@@ -138,6 +138,8 @@ def test_row_52_shards_divide_what_is_held_and_a_rank_has_the_layer_at_work_whol
     assert full.optimizer == 8 * share
     zero2 = estimated(recipe, shards=Shards(num=16, layers_at_once=36))
     assert zero2.weights - full.weights == 2 * 34 * 77_070_336
+    zero1 = estimated(recipe, shards=Shards(num=16, layers_at_once=36, keeps_gradients=True))
+    assert (zero1.weights, zero1.gradients - zero2.gradients) == (zero2.weights, 2 * learns)
 
 
 def test_row_45_a_critic_holds_what_learns_once_more_and_shares_a_frozen_base():
