@@ -21,8 +21,8 @@ CALLS: Mapping[str, tuple[str, ...]] = {
 ARGUMENTS: tuple[str, ...] = (
     "model", "tokenizer", "dtype", "max_model_len", "max_num_seqs", "max_num_batched_tokens", "kv_cache_memory_bytes",
     "enable_prefix_caching", "enable_chunked_prefill", "logprobs_mode", "generation_config",
-    "distributed_executor_backend", "tensor_parallel_size", "enforce_eager", "trust_remote_code", "load_format",
-    "disable_log_stats", "seed",
+    "distributed_executor_backend", "tensor_parallel_size", "disable_custom_all_reduce", "enforce_eager",
+    "trust_remote_code", "load_format", "disable_log_stats", "seed",
     "gpu_memory_utilization", "limit_mm_per_prompt", "mm_processor_kwargs", "enable_lora", "max_lora_rank", "max_loras",
     "enable_sleep_mode",
 )  # fmt: skip

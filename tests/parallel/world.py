@@ -16,6 +16,8 @@ import torch
 
 from radrl.engines.process_group import Membership, process_group, take_device
 
+START_S = 240.0
+"""Importing torch and transformers may take so long where other processes want the same processors."""
 GRACE_S = 5.0
 """What ranks have to write down where they are, once they are late."""
 
@@ -34,20 +36,24 @@ class World:
         """What every rank returns for these arguments. Fails with the ranks' own words when one fails or hangs."""
         if not self._processes:
             self._start()
+            self._call("rank", (), timeout_s=START_S)
+        return self._call(function.__name__, args, module=function.__module__, timeout_s=timeout_s)
+
+    def _call(self, name: str, args: tuple, *, module: str = "scenes", timeout_s: float) -> list:
         for pipe in self._pipes:
-            pipe.send((function.__module__, function.__name__, args))
+            pipe.send((module, name, args))
         results, deadline = {}, time.monotonic() + timeout_s
         while len(results) < self._num_ranks:
             left = [pipe for pipe in self._pipes if self._pipes.index(pipe) not in results]
             ready = wait(left, timeout=max(0.0, deadline - time.monotonic()))
             if not ready:
-                self._fail(f"{function.__name__} is not done after {timeout_s:g} s")
+                self._fail(f"{name} is not done after {timeout_s:g} s")
             for pipe in ready:
                 rank = self._pipes.index(pipe)
                 try:
                     results[rank] = pipe.recv()
                 except EOFError:
-                    self._fail(f"rank {rank} died in {function.__name__}")
+                    self._fail(f"rank {rank} died in {name}")
         return [results[rank] for rank in range(self._num_ranks)]
 
     def stop(self) -> None:

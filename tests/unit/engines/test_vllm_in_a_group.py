@@ -13,12 +13,13 @@ ALONE = EngineOptions(
 )
 
 
-def told(options: EngineOptions) -> tuple[object, object]:
+def told(options: EngineOptions) -> tuple[object, ...]:
     arguments = options.arguments()
-    return arguments["distributed_executor_backend"], arguments["tensor_parallel_size"]
+    names = ("distributed_executor_backend", "tensor_parallel_size", "disable_custom_all_reduce")
+    return tuple(arguments[name] for name in names)
 
 
 def test_an_engine_alone_has_one_gpu_and_one_among_others_takes_their_group_for_its_own():
-    assert told(ALONE) == ("uni", 1)
-    assert told(replace(ALONE, is_in_group=True)) == ("external_launcher", 1)
-    assert told(replace(ALONE, is_in_group=True, tensor_parallel_size=2)) == ("external_launcher", 2)
+    assert told(ALONE) == ("uni", 1, False)
+    assert told(replace(ALONE, is_in_group=True)) == ("external_launcher", 1, True)
+    assert told(replace(ALONE, is_in_group=True, tensor_parallel_size=2)) == ("external_launcher", 2, True)
