@@ -45,7 +45,9 @@ class ImageRef:
     path: str
     """Absolute path of the file."""
     sha256: str
-    """Hex digest of the file's bytes: the key of every cache."""
+    """Hex digest of the file's bytes, for DICOM of the preset too: the key of every cache."""
+    preset: str | None = None
+    """How a DICOM film becomes 8 bits (`data.dicom_preset`); None for pictures."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +112,8 @@ class Sample:
     """Every other field of the row, for rewards that ask for columns by name."""
     origin: str = ""
     """`file:line` the row came from, for messages."""
+    source: str = field(default="", compare=False)
+    """The entry of `data.train_files` or `val_files` that the row came with: what mixtures go by."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

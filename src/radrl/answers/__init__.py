@@ -5,6 +5,7 @@ and is counted, where both seeds guess (CX-Mind reads "The answer is C" as E; Ch
 """
 
 from radrl.answers.agreement import agree, num_agreeing
+from radrl.answers.changes import Change, read_changes
 from radrl.answers.confidence import Confidence, stated_confidence, without_confidence
 from radrl.answers.judgement import FAILS, HOLDS, Judgement, read_candidates, read_judgement
 from radrl.answers.labels import canonical_label, finding_of, normalise
@@ -16,6 +17,7 @@ __all__ = [
     "FAILS",
     "HOLDS",
     "LETTERS",
+    "Change",
     "Confidence",
     "ImageSize",
     "Judgement",
@@ -35,6 +37,7 @@ __all__ = [
     "read_answer",
     "read_boxes",
     "read_candidates",
+    "read_changes",
     "read_judgement",
     "read_number",
     "stated_confidence",

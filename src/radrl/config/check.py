@@ -7,6 +7,7 @@ from pathlib import Path
 from radrl.config.check_algorithm import algorithm_problems
 from radrl.config.check_critic import critic_problems
 from radrl.config.schema import AdvanceConfig, Config, RewardConfig, StageConfig
+from radrl.config.sources import source_name
 from radrl.config.tree import leaves
 from radrl.errors import ConfigError
 
@@ -29,6 +30,7 @@ def check(
     """
     say = _Quote(config, origins or {})
     problems = [*_machine(config, say), *_tokens(config, say), *_cadence(config, say), *_weights(config, say)]
+    problems += _mixture(config, say)
     if not supervised:
         problems += [*_batches(config, say), *_sampling(config, say, environment), *algorithm_problems(config, say)]
         problems += critic_problems(config, say)
@@ -266,6 +268,20 @@ def _stages(config: Config, say: _Quote) -> Iterator[str]:
             yield from _advance(stage, stage.advance, f"{key}.advance", config, say)
 
 
+def _mixture(config: Config, say: _Quote) -> Iterator[str]:
+    data = config.data
+    if data.train_weights and len(data.train_weights) != len(data.train_files):
+        yield (
+            f"{say('data.train_weights')} has {len(data.train_weights)} shares for {len(data.train_files)} sources. "
+            "Give one for each of data.train_files, in their order."
+        )
+    if data.train_weights and config.curriculum.stages:
+        yield (
+            f"{say('data.train_weights')} is for a run without stages. Give shares as "
+            "curriculum.stages.N.data.weights instead."
+        )
+
+
 def _stage_data(stage: StageConfig, key: str, config: Config, say: _Quote) -> Iterator[str]:
     data = stage.data
     num_files = len(data.train_files or config.data.train_files)
@@ -319,11 +335,11 @@ def _files(config: Config, say: _Quote, *, supervised: bool) -> Iterator[str]:
     stages = () if supervised else config.curriculum.stages
     if not data.train_files and not (stages and all(stage.data.train_files for stage in stages)):
         yield "data.train_files is empty. Name the files to train on, such as data.train_files=train.jsonl."
-    yield from _missing("data.train_files", data.train_files, say)
+    yield from _missing_source("data.train_files", data.train_files, say)
     for index, stage in enumerate(stages):
         key = f"curriculum.stages.{index}.data"
-        yield from _missing(f"{key}.train_files", stage.data.train_files, say)
-        yield from _missing(f"{key}.val_files", stage.data.val_files, say)
+        yield from _missing_source(f"{key}.train_files", stage.data.train_files, say)
+        yield from _missing_source(f"{key}.val_files", stage.data.val_files, say)
         yield from _missing(f"{key}.format_prompt", _one(stage.data.format_prompt), say)
     if not model.model_path:
         yield (
@@ -341,13 +357,19 @@ def _files(config: Config, say: _Quote, *, supervised: bool) -> Iterator[str]:
 
 
 def _validation_files(config: Config, say: _Quote) -> Iterator[str]:
-    yield from _missing("data.val_files", config.data.val_files, say)
+    yield from _missing_source("data.val_files", config.data.val_files, say)
 
 
 def _missing(key: str, files: tuple[str, ...], say: _Quote) -> Iterator[str]:
     for file in files:
         if not Path(file).exists():
             yield f"{say(key)}: {file} does not exist. Correct the path; relative ones start from {Path.cwd()}."
+
+
+def _missing_source(key: str, sources: tuple[str, ...], say: _Quote) -> Iterator[str]:
+    """Like `_missing`, of sources of rows: they may be on the hub, and name a split."""
+    names = [source_name(source) for source in sources]
+    yield from _missing(key, tuple(name.path for name in names if not name.may_be_on_hub), say)
 
 
 def _missing_model(key: str, path: str, say: _Quote) -> Iterator[str]:

@@ -56,8 +56,6 @@ CX_MIND: tuple[SeedKey, ...] = (
         applies=lambda value: value in (-1, None),
         note="validation always takes all questions, so many at a time",
     ),
-    SeedKey(key="data.video_key", example="videos", becomes=without_effect, note="videos are not read"),
-    SeedKey(key="data.video_fps", example=2.0, becomes=without_effect, note="videos are not read"),
     SeedKey(
         key="data.mini_rollout_batch_size",
         example=64,

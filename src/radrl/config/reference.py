@@ -10,9 +10,12 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from radrl.config.cx_mind import CX_MIND
+from radrl.config.data import DataConfig
 from radrl.config.ms_swift import MS_SWIFT
 from radrl.config.schema import Config
 from radrl.config.seeds import SeedKey, short
+from radrl.config.selection import SelectConfig
+from radrl.config.sweep import SweepConfig
 from radrl.config.tree import alternatives, section_in
 
 
@@ -52,7 +55,27 @@ read as `worker.actor.model.trainable=[lora_A\\.vision, lora_B\\.vision]`.
 """
 
 
-PAGES = {"configuration.md": configuration_page, "configuration-mapping.md": mapping_page}
+def selection_page() -> str:
+    """Every key of `radrl select` and `radrl sweep`."""
+    seen: dict[type[BaseModel], str] = {DataConfig: "data"}
+    lines = "\n".join(
+        line
+        for command, schema in (("radrl select", SelectConfig), ("radrl sweep", SweepConfig))
+        for line in _section_lines(schema, prefix="", seen=seen, root=command)
+    )
+    return f"""# Configuration of `radrl select` and `radrl sweep`
+
+Both take `config=FILE` (any number) and `key=value`, from left to right; what comes later stands. How to use them:
+[mine hard examples](../how-to/mine-hard-examples.md), [sweep a grid](../how-to/sweep-a-grid.md).
+{lines}
+"""
+
+
+PAGES = {
+    "configuration.md": configuration_page,
+    "configuration-mapping.md": mapping_page,
+    "selection-and-sweep.md": selection_page,
+}
 """File name below the reference folder -> what writes it."""
 
 
@@ -64,22 +87,31 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def _section_lines(section: type[BaseModel], *, prefix: str, seen: dict[type[BaseModel], str]) -> Iterator[str]:
-    name = prefix.rstrip(".")
+def _section_lines(
+    section: type[BaseModel], *, prefix: str, seen: dict[type[BaseModel], str], root: str = ""
+) -> Iterator[str]:
+    """Tables of a section and of those in it; `root` is what the outermost one is called."""
+    name = prefix.rstrip(".") or root
     fields = {name: field for name, field in section.model_fields.items() if _inner(field) is None}
     if section in seen:
         yield f"\n## {name}\n\nThe same keys as `{seen[section]}`."
         return
     seen[section] = name
     if fields:
-        yield f"\n## {name}\n\n{section.__doc__}\n\n| key | type | default | meaning |\n|---|---|---|---|"
+        yield f"\n## {name}\n\n{_one_line(section.__doc__)}\n\n| key | type | default | meaning |\n|---|---|---|---|"
         for key, field in fields.items():
-            yield f"| `{prefix}{key}` | {_type_name(field)} | {default_in_words(field)} | {field.description or ''} |"
+            meaning = _one_line(field.description)
+            yield f"| `{prefix}{key}` | {_type_name(field)} | {default_in_words(field)} | {meaning} |"
     for key, field in section.model_fields.items():
         inner = _inner(field)
         if inner is not None:
             index = "0." if get_origin(field.annotation) is tuple else ""
             yield from _section_lines(inner, prefix=f"{prefix}{key}.{index}", seen=seen)
+
+
+def _one_line(text: str | None) -> str:
+    """A row of a table ends with its line."""
+    return " ".join((text or "").split())
 
 
 def _inner(field: FieldInfo) -> type[BaseModel] | None:

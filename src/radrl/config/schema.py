@@ -9,52 +9,11 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, field_validator
 
 from radrl.config.critic import CriticConfig
+from radrl.config.data import DataConfig as DataConfig
 from radrl.config.learning import ActorConfig, AlgorithmConfig, RefConfig
 from radrl.config.rollouts import RolloutConfig
 from radrl.config.rubrics import expand
 from radrl.config.section import Fraction, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, Section
-
-
-class DataConfig(Section):
-    """Which questions to learn from, and how a row of a file is read."""
-
-    train_files: tuple[str, ...] = ()
-    """Files of training rows (.jsonl or .json); one path may be written without a list."""
-    val_files: tuple[str, ...] = ()
-    """Files of validation rows; empty means no validation."""
-    layout: Literal["cx_mind", "chex_phi4mm"] = "cx_mind"
-    """Which recipe's row form the files are in."""
-    prompt_key: str = "prompt"
-    """Field that holds the question."""
-    answer_key: str = "answer"
-    """Field that holds the reference trace."""
-    image_key: str = "images"
-    """Field that holds the list of image paths."""
-    image_dir: str | None = None
-    """Folder that relative image paths start from; the data file's own folder when not given."""
-    max_prompt_length: PositiveInt = 2048
-    """Longest prompt in tokens, images included."""
-    max_response_length: PositiveInt = 512
-    """Longest completion in tokens."""
-    rollout_batch_size: PositiveInt = 16
-    """Prompts a training step keeps."""
-    val_batch_size: PositiveInt = 64
-    """Prompts sampled together in validation."""
-    val_max_samples: int = -1
-    """Validation questions used, the first so many of the files; -1 means all."""
-    format_prompt: str | None = None
-    """Jinja file around the question, which it receives as `content`, beside its `kind`."""
-    override_chat_template: str | None = None
-    """Jinja text that replaces the tokenizer's chat template."""
-    shuffle: bool = True
-    """Whether each epoch draws the prompts in a new seeded order."""
-    min_pixels: NonNegativeInt = 0
-    """Images with fewer pixels are scaled up to it, keeping the aspect ratio."""
-    max_pixels: PositiveInt = 1_003_520
-    """Images with more pixels are scaled down to it, keeping the aspect ratio."""
-    filter_overlong_prompts: bool = True
-    """Whether prompts over `max_prompt_length` are dropped, and counted; otherwise the first one is an error."""
-
 
 GateCondition = Literal["always", "off", "per_sample", "format", "ema", "conditional"]
 """When a reward term counts."""

@@ -1,44 +1,51 @@
 """Samples from files."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import jinja2
 
-from radrl.config.schema import DataConfig
+from radrl.config.data import DataConfig
 from radrl.data.adapters import chex_phi4mm, cx_mind
-from radrl.data.sources import Row, read_rows
+from radrl.data.kept import FilmNames
+from radrl.data.sources import Row, rows_of
 from radrl.errors import ConfigError, DataError
+from radrl.graph.cache import default_folder
 from radrl.types import IMAGE_MARK, Sample
 
-ADAPTERS: Mapping[str, Callable[[Row, DataConfig], Sample]] = {
+ADAPTERS: Mapping[str, Callable[[Row, DataConfig, FilmNames], Sample]] = {
     "cx_mind": cx_mind.to_sample,
     "chex_phi4mm": chex_phi4mm.to_sample,
 }
 """Layout name -> what reads a row of it."""
 
 
-def load_samples(files: Sequence[str], config: DataConfig) -> list[Sample]:
-    """Read every row of the files, in order, the format prompt around each question.
+def load_samples(sources: Sequence[str], config: DataConfig) -> list[Sample]:
+    """Read every row of the sources, in order, the format prompt around each question.
 
-    Every image is opened and hashed. Raises DataError for the first bad row, and for an id that stands twice.
+    Every image file that is new or changed is read, checked and hashed. Raises DataError for the first bad row, and for
+    an id that stands twice.
     """
+    return samples_of(((source, row) for source in sources for row in rows_of(source)), config)
+
+
+def samples_of(rows: Iterable[tuple[str, Row]], config: DataConfig) -> list[Sample]:
+    """The same of rows that are at hand, each with the source that it is of; they may hold Pillow images."""
     adapter = ADAPTERS[config.layout]
     wrap = _format_prompt(config.format_prompt)
-    samples: list[Sample] = []
-    origins: dict[str, str] = {}
-    for file in files:
-        for row in read_rows(Path(file)):
-            sample = wrap(adapter(row, config))
-            if sample.id in origins:
-                raise DataError(
-                    f"{sample.origin}: the id {sample.id!r} stands already at {origins[sample.id]}. "
-                    "Give every row its own."
-                )
-            origins[sample.id] = sample.origin
-            samples.append(sample)
-    return samples
+    films = FilmNames(default_folder())
+    samples: dict[str, Sample] = {}
+    for source, row in rows:
+        sample = replace(wrap(adapter(row, config, films)), source=source)
+        if sample.id in samples:
+            raise DataError(
+                f"{sample.origin}: the id {sample.id!r} stands already at {samples[sample.id].origin}. "
+                "Give every row its own."
+            )
+        samples[sample.id] = sample
+    films.save()
+    return list(samples.values())
 
 
 def _format_prompt(file: str | None) -> Callable[[Sample], Sample]:

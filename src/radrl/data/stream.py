@@ -1,6 +1,6 @@
 """An endless, seeded, resumable order of items, mixed by shares."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -10,6 +10,7 @@ from radrl.errors import ConfigError, DataError
 
 Item = TypeVar("Item")
 
+_PREPARED_AT_ONCE = 1024
 _ROUNDING = 1e-9
 """What sums of shares may be off by in floating point."""
 
@@ -46,11 +47,15 @@ class PromptStream(Generic[Item]):
         shuffle: bool,
         quotas: Sequence[Quota[Item]] = (),
         pair: Callable[[Sequence[Item]], Sequence[tuple[Item, ...]]] | None = None,
+        prepare: Callable[[Sequence[Item]], Sequence[Item]] | None = None,
     ) -> None:
         """`pair` says which items are drawn together, two at most. With it every draw is of two items.
 
         Items without a partner are then drawn two by two as well; one that is left over in an epoch is drawn with
         another one, which comes twice.
+
+        `prepare` is given what is drawn, and what it returns is handed out: so work that an item needs is done for
+        those that a run gets to. `part_of`, `pair` and `restrict` look at items as they were given.
         """
         if not items:
             raise DataError("there are no questions to draw from: no row was left by the filters. Widen them.")
@@ -58,6 +63,7 @@ class PromptStream(Generic[Item]):
         self._shuffle = shuffle
         self._quotas = tuple(quotas)
         self._pair = pair
+        self._prepare = prepare
         self._width = 1 if pair is None else 2
         self._all = tuple(item for item in items if self._cell_of(item) is not None)
         for quota in quotas:
@@ -71,7 +77,19 @@ class PromptStream(Generic[Item]):
 
     @property
     def items(self) -> tuple[Item, ...]:
-        """Everything that could be drawn, in the order given, `restrict` aside."""
+        """Everything that could be drawn, prepared, in the order given, `restrict` aside."""
+        return self._all if self._prepare is None else tuple(self._prepare(self._all))
+
+    def each(self, keep: Callable[[Item], bool] = lambda _: True) -> Iterator[Item]:
+        """The same one after the other, prepared some at a time; of those that `keep` lets through."""
+        kept = [item for item in self._all if keep(item)]
+        for start in range(0, len(kept), _PREPARED_AT_ONCE):
+            some = kept[start : start + _PREPARED_AT_ONCE]
+            yield from some if self._prepare is None else self._prepare(some)
+
+    @property
+    def unprepared(self) -> tuple[Item, ...]:
+        """The same as they were given."""
         return self._all
 
     @property
@@ -82,7 +100,8 @@ class PromptStream(Generic[Item]):
     def take(self, num_items: int) -> list[Item]:
         """Return the next items, parts interleaved."""
         assert num_items % self._width == 0, f"{num_items} items cannot be drawn {self._width} at a time"
-        return [item for _ in range(num_items // self._width) for item in self._next(self._due_cell())]
+        drawn = [item for _ in range(num_items // self._width) for item in self._next(self._due_cell())]
+        return drawn if self._prepare is None else list(self._prepare(drawn))
 
     def restrict(self, keep: Callable[[Item], bool]) -> tuple[str, ...]:
         """Draw only items that `keep` lets through, from the beginning; returns the parts that have none left.

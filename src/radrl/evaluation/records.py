@@ -170,8 +170,13 @@ def read_records(path: Path) -> tuple[EvalRecord, ...]:
     return tuple(EvalRecord.from_json(row) for row in read_jsonl(path))
 
 
+def answer_span(text: str, trace: Trace, *, is_readable: bool = True) -> Span | None:
+    """Where a completion gives its answer: the last answer block, or without any the first sentence if it was read."""
+    return trace.answers[-1] if trace.answers else _first_sentence_span(text) if is_readable else None
+
+
 def _confidence(completion: Completion, trace: Trace, *, is_readable: bool) -> float | None:
-    span = trace.answers[-1] if trace.answers else _first_sentence_span(completion.text) if is_readable else None
+    span = answer_span(completion.text, trace, is_readable=is_readable)
     if span is None:
         return None
     return span_confidence(token_texts=completion.token_texts, token_logprobs=completion.logprobs, span=span)

@@ -8,7 +8,7 @@ from radrl.errors import DataError
 from radrl.films.draws import draw
 from radrl.films.metadata import Film
 from radrl.films.questions import FilmQuestion, ask
-from radrl.phantom.layouts import Json, triplet_row, write_jsonl
+from radrl.phantom.rows import Json, triplet_row, write_jsonl
 from radrl.types import IMAGE_MARK
 
 

@@ -2,7 +2,7 @@
 
 import math
 
-from radrl.answers import predicted_answer
+from radrl.answers import agree, predicted_answer
 from radrl.rewards.answer import gold_answer
 from radrl.rewards.api import Attempt, Score, alias, reward
 from radrl.rewards.arguments import Count, Loss, Share
@@ -37,7 +37,7 @@ def cosine_length(
     predicted = predicted_answer(attempt.sample, text=attempt.text, trace=attempt.trace)
     if attempt.is_cut or predicted is None:
         value, said = wrong_at_once, "no answer"
-    elif predicted == gold_answer(attempt.sample):
+    elif agree(predicted, gold_answer(attempt.sample), kind=attempt.sample.answer_kind):
         value, said = half_cosine(length, start=right_at_once, end=right_at_limit), "right"
     else:
         value, said = half_cosine(length, start=wrong_at_once, end=wrong_at_limit), "wrong"

@@ -1,24 +1,12 @@
-"""What changed between two studies, in Medical-Diff-VQA's fixed sentences."""
+"""A reward for what changed between two studies."""
 
-import re
-from collections.abc import Iterator
 from functools import lru_cache
 
-from radrl.answers import answer_text, canonical_label
+from radrl.answers import Change, answer_text, read_changes
 from radrl.rewards.answer import set_f1
 from radrl.rewards.api import ABSTAIN, Attempt, Score, reward
 from radrl.text import final_answer, parse_trace
 from radrl.types import Evidence
-
-Change = tuple[str, ...]
-"""("added", finding), ("removed", finding), ("changed", finding, from, to), ("none",), or ("unknown", sentence)."""
-
-_ADDED = re.compile(r"(?:the )?main image has (?:an )?additional findings? of ?")
-_REMOVED = re.compile(r"(?:the )?main image is missing (?:the )?findings? of ?")
-_LEVEL = re.compile(r"(?:the )?level of ")
-_REFERENCE = re.compile(r" ?(?:than|compared (?:to|with)) (?:the )?reference image$")
-_NONE = re.compile(r"nothing has changed(?: compared (?:to|with) (?:the )?reference image)?$")
-_SENTENCE = re.compile(r"[.;\n]+(?!\d)")
 
 
 @reward("difference_f1")
@@ -46,48 +34,6 @@ def difference_f1(attempt: Attempt) -> Score:
     span = attempt.trace.answers[-1] if attempt.trace.answers else None
     start, end = (span.start, span.end) if span else (0, len(attempt.text))
     return Score(value=value, evidence=(Evidence(start=start, end=end, verdict=verdict, note=note),))
-
-
-def read_changes(text: str) -> frozenset[Change]:
-    """The changes that an answer states, one or more a sentence.
-
-    >>> sorted(read_changes("The main image is missing the findings of edema, and effusion than the reference image."))
-    [('removed', 'edema'), ('removed', 'pleural effusion')]
-    """
-    return frozenset(change for sentence in _sentences(text) for change in _changes(sentence))
-
-
-def _sentences(text: str) -> Iterator[str]:
-    for part in _SENTENCE.split(text):
-        sentence = " ".join(part.lower().split())
-        if sentence:
-            yield sentence
-
-
-def _changes(sentence: str) -> Iterator[Change]:
-    if _NONE.match(sentence):
-        yield ("none",)
-    elif found := _ADDED.match(sentence):
-        yield from (("added", name) for name in _findings(sentence[found.end() :]))
-    elif found := _REMOVED.match(sentence):
-        yield from (("removed", name) for name in _findings(sentence[found.end() :]))
-    elif found := _LEVEL.match(sentence):
-        finding, has_changed, levels = sentence[found.end() :].partition(" has changed from ")
-        before, _, after = levels.partition(" to ")
-        if has_changed and before and after:
-            yield ("changed", canonical_label(finding), before.strip(), after.strip())
-        else:
-            yield ("unknown", sentence)
-    else:
-        yield ("unknown", sentence)
-
-
-def _findings(listed: str) -> Iterator[str]:
-    """`a, b, and c than the reference image`, one by one. A slash is part of a name."""
-    for item in _REFERENCE.sub("", listed).split(","):
-        name = item.strip().removeprefix("and ").strip()
-        if name:
-            yield canonical_label(name)
 
 
 @lru_cache(maxsize=4096)
