@@ -105,7 +105,7 @@ def largest_batch(config: Config, adapter: ModelAdapter, curriculum: Curriculum)
 
     Half of a group's completions have an advantage of 1 and half of -1, so that each has a gradient.
     """
-    prompts = [prompt for stage in curriculum.stages for prompt in stage.prompts.items]
+    prompts = (prompt for stage in curriculum.stages for prompt in stage.prompts.each())
     longest = max(prompts, key=lambda prompt: len(prompt.token_ids))
     num_tokens = max(stage.max_response_length for stage in curriculum.stages)
     n = config.worker.rollout.n

@@ -147,7 +147,8 @@ def _record(completion: Completion) -> dict[str, object]:
 
 
 def _begun(groups: Sequence[Sequence[Mapping[str, Any]]], stage: Stage, *, file: Path) -> tuple[Pending, ...]:
-    prompts = {prompt.sample.id: prompt for prompt in stage.prompts.items}
+    wanted = {record["id"] for group in groups for record in group}
+    prompts = {prompt.sample.id: prompt for prompt in stage.prompts.each(lambda prompt: prompt.sample.id in wanted)}
     return tuple(stage.rubric.begin([_completion(record, prompts, file=file) for record in group]) for group in groups)
 
 

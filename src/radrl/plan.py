@@ -56,7 +56,7 @@ def plan_from(args: Sequence[str]) -> None:
 
 def make_plan(config: Config) -> Plan:
     """Read the model's config and reckon. Raises ConfigError for a model that cannot be opened or is not known."""
-    shape = _shape(config)
+    shape = shape_for(config)
     recipe = recipe_for(config, shape)
     data = config.data
     groups = longest_step(
@@ -198,7 +198,8 @@ def _sampler_place(layout: Layout) -> str:
     return "on the same GPUs, in turn" if layout.num_ranks > 1 else "on the same device"
 
 
-def _shape(config: Config) -> ModelShape:
+def shape_for(config: Config) -> ModelShape:
+    """Sizes of the policy, from its config alone. Raises ConfigError where that cannot be read."""
     model = config.worker.actor.model
     try:
         source = model_folder(model.model_path, weights=False)

@@ -14,6 +14,7 @@ from types import FrameType, MappingProxyType
 from typing import Protocol
 
 from radrl.checkpoints import Checkpoints, Persistent, step_of
+from radrl.data.dropped import DropList
 from radrl.durable import write_atomically
 from radrl.errors import CheckpointError, ConfigError, Interrupted
 from radrl.generations import Generation, append_generations, cut_generations_after
@@ -22,6 +23,9 @@ from radrl.machine import describe_environment, machine_metrics
 from radrl.phases import PhaseClock
 
 log = logging.getLogger(__name__)
+
+DROPPED = "logs/dropped.jsonl"
+"""Where a run's folder lists the rows that are left out."""
 
 
 class Tracker(Protocol):
@@ -129,6 +133,8 @@ class Run:
         self.around_step = around_step
         self.checkpoints = Checkpoints(folder / "checkpoints", parts=self.parts, limit=save_limit)
         self.stop_signal: int | None = None
+        self._for_next_step: dict[str, float] = {}
+        """Metrics of what came before the steps."""
         self.is_resumed = False
         """Whether it goes on from a checkpoint of its own."""
 
@@ -161,6 +167,8 @@ class Run:
                 yield entry
             entry.add({"timing_s/step": time.perf_counter() - start, **machine_metrics()})
         entry.add(self._measured(entry.metrics))
+        entry.add(self._for_next_step)
+        self._for_next_step = {}
         self.log(step, entry.metrics, stage=stage)
         self._append("completions.jsonl", entry.completions, step=step)
         if self.progress is not None:
@@ -222,6 +230,18 @@ class Run:
             write_atomically(path, "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records))
         except OSError as error:
             raise _refused(path, error, step=step) from error
+
+    def list_dropped(self, drops: DropList) -> None:
+        """Write `logs/dropped.jsonl`, one line a row that is left out of the run, and say how many of which kind.
+
+        The first step's metrics say it too.
+        """
+        counts = drops.counts()
+        if counts:
+            named = ", ".join(f"{count} {reason}" for reason, count in counts.items())
+            log.warning("rows that are left out: %s; they are listed in %s", named, self.folder / DROPPED)
+        self.write(DROPPED, drops.records(), step=0)
+        self._for_next_step |= drops.metrics()
 
     def close(self) -> None:
         """Wait for a checkpoint that is being written, and flush the trackers."""

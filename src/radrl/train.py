@@ -20,8 +20,10 @@ from radrl.config.load import Loaded, load_config
 from radrl.config.schema import Config
 from radrl.config.show import changed_keys, to_yaml
 from radrl.curriculum import Budget, Curriculum
+from radrl.data.dropped import DropList
 from radrl.data.load import load_samples
-from radrl.data.stream import PromptStream
+from radrl.data.mixture import by_source
+from radrl.data.stream import PromptStream, Quota
 from radrl.engines.actor import PolicyActor
 from radrl.engines.critic import open_critic, policy_steps
 from radrl.engines.debug import Setting, debugged
@@ -42,7 +44,7 @@ from radrl.rewards.pool import Processes, RewardPool
 from radrl.roles import Roles
 from radrl.run import Meter, Run, move_aside, open_folder, stopping_on_signals
 from radrl.sft import Lesson, Lessons, warm_up
-from radrl.stages import build_curriculum, check_rubrics, render_prompts
+from radrl.stages import build_curriculum, check_rubrics, fitting_samples
 from radrl.trackers.open import open_trackers
 from radrl.trainer import train
 from radrl.types import Sample
@@ -69,6 +71,8 @@ class Composed:
     """What a checkpoint holds, by name."""
     standing: Standing
     """Where the policy is and what its work amounts to."""
+    drops: DropList
+    """Rows of the files that are left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +140,7 @@ def train_on(cluster: "Cluster | None", config: Config, pool: RewardPool, *, com
         ),
     )
     with open_run(config, composed.parts, watching, command=command) as run:
+        run.list_dropped(composed.drops)
         train(setting.config, setting.roles, setting.curriculum, run)
     return run.folder
 
@@ -143,7 +148,8 @@ def train_on(cluster: "Cluster | None", config: Config, pool: RewardPool, *, com
 def compose(config: Config, pool: RewardPool, cluster: "Cluster | None" = None) -> Composed:
     """Open the model, here or in the workers of a cluster, and build what a run is made of."""
     adapter = open_model(config, weights=cluster is None)
-    curriculum = build_curriculum(config, adapter, pool)
+    drops = DropList()
+    curriculum = build_curriculum(config, adapter, pool, drops)
     extent = extent_of(config, total_steps=curriculum.total_steps)
     engines = cluster.open_engines(extent) if cluster else open_engines(adapter, config, extent)
     kl = KlController(config.algorithm)
@@ -167,7 +173,13 @@ def compose(config: Config, pool: RewardPool, cluster: "Cluster | None" = None) 
     if config.algorithm.kl_type == "adaptive":
         parts["kl"] = kl
     return Composed(
-        adapter=adapter, roles=roles, sampler=sampler, curriculum=curriculum, parts=parts, standing=engines.standing
+        adapter=adapter,
+        roles=roles,
+        sampler=sampler,
+        curriculum=curriculum,
+        parts=parts,
+        standing=engines.standing,
+        drops=drops,
     )
 
 
@@ -226,9 +238,11 @@ def warm_up_on(cluster: "Cluster | None", config: Config, *, command: Sequence[s
     """Fit the policy in the workers of a cluster, or in this process without one."""
     adapter = open_model(config, weights=cluster is None)
     samples = load_samples(config.data.train_files, config.data)
+    drops = DropList()
+    fitting = fitting_samples(samples, adapter, config, drops)
     lessons = [
         Lesson(prompt=prompt, target_ids=_target(adapter, prompt.sample, limit=config.data.max_response_length))
-        for prompt in render_prompts(samples, adapter, config)
+        for prompt in adapter.render_batch(fitting)
     ]
     budget = Budget(
         epochs=config.trainer.total_epochs,
@@ -239,10 +253,14 @@ def warm_up_on(cluster: "Cluster | None", config: Config, *, command: Sequence[s
     extent = Extent(steps=total_steps, updates=total_steps)
     learner = cluster.open_learner(extent) if cluster else open_learner(adapter, config, extent)
     actor = PolicyActor(learner, config.worker.actor, config.algorithm)
-    stream = Lessons(PromptStream(lessons, seed=config.trainer.seed, shuffle=config.data.shuffle))
+    mixture: list[Quota[Lesson]] = by_source(
+        config.data.train_files, config.data.train_weights, sample_of=lambda lesson: lesson.prompt.sample
+    )
+    stream = Lessons(PromptStream(lessons, seed=config.trainer.seed, shuffle=config.data.shuffle, quotas=mixture))
     parts: dict[str, Persistent] = {"actor": actor, "lessons": stream}
     watching = Watching(title="sft", total_steps=total_steps, watched=WATCHED_SFT)
     with open_run(config, parts, watching, command=command) as run:
+        run.list_dropped(drops)
         warm_up(config, actor, stream, run, total_steps=total_steps)
     return run.folder
 

@@ -3,16 +3,14 @@
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import UInt8
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 
-from radrl.data.images import open_image
-from radrl.errors import DataError
+from radrl.data.images import image_size, open_image
 from radrl.types import ImageRef
 
 
@@ -62,12 +60,8 @@ class ImageStore:
     def size(self, ref: ImageRef) -> ImageSize:
         """Size the model sees, from the file's header alone. Raises DataError when it is not an image."""
         if ref.sha256 not in self._sizes:
-            try:
-                with Image.open(Path(ref.path)) as image:
-                    size = ImageSize(width=image.width, height=image.height)
-            except (OSError, UnidentifiedImageError) as error:
-                raise DataError(f"cannot read image {ref.path}: {error}. Repair or remove it.") from error
-            self._sizes[ref.sha256] = self._target_size(size)
+            width, height = image_size(ref)
+            self._sizes[ref.sha256] = self._target_size(ImageSize(width=width, height=height))
         return self._sizes[ref.sha256]
 
     def pixels(self, ref: ImageRef) -> UInt8[Tensor, "H W 3"]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from jinja2 import TemplateSyntaxError
 from safetensors import SafetensorError
 from torch import Tensor
 from transformers import (
@@ -121,16 +122,22 @@ def load_adapter(
         model, tokenizer=tokenizer, image_processor=getattr(processor, "image_processor", None), device=place
     )
     family.bound_pixels(least=min_pixels, most=max_pixels)
-    return ModelAdapter(
-        model=model,
-        processor=processor,
-        family=family,
-        freeze_vision_tower=freeze_vision_tower,
-        cache_bytes=cache_bytes,
-        device=place,
-        dtype=computed_in,
-        attention=_settle_attention(family, attention, device=place, dtype=computed_in),
-    )
+    try:
+        return ModelAdapter(
+            model=model,
+            processor=processor,
+            family=family,
+            freeze_vision_tower=freeze_vision_tower,
+            cache_bytes=cache_bytes,
+            device=place,
+            dtype=computed_in,
+            attention=_settle_attention(family, attention, device=place, dtype=computed_in),
+        )
+    except TemplateSyntaxError as error:
+        raise ConfigError(
+            f"the chat template of the model at {path} is no Jinja (line {error.lineno}: {error.message}). Correct "
+            "data.override_chat_template."
+        ) from error
 
 
 def save_adapter(adapter: ModelAdapter, folder: Path) -> None:

@@ -28,6 +28,8 @@ SOLID_FILL = 0.80
 """Share of that air which the heart and the great vessels displace in the line of sight."""
 COSTOPHRENIC_DROP = 0.095
 """How far the lateral angle lies below the top of the hemidiaphragm."""
+CARINA_DEPTH = 0.245
+"""How far below the apex of the lungs the windpipe divides."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +95,7 @@ def draw_chest(anatomy: Anatomy, technique: Technique, *, size_px: int) -> Chest
     # The left hemidiaphragm lies lower by half a rib space, for the heart rests on it.
     diaphragm = dome + 0.022 * is_left + COSTOPHRENIC_DROP * _dome_profile(u, center=center, half_width=half_width)
     lungs = inside(lung_rim, edge=0.045) * inside(y - diaphragm, edge=0.008)
-    heart = heart_mask(x, y, ratio=_projected_ratio(anatomy, technique.view), anatomy=anatomy, dome=dome)
+    heart = heart_mask(x, y, ratio=ratio_in_view(anatomy, technique.view), anatomy=anatomy, dome=dome)
     middle = mediastinum_mask(u, y, half_width=anatomy.mediastinum_half_width)
     texture = _lung_texture(u, y, anatomy=anatomy, size_px=size_px) * lungs
     chest = Chest(
@@ -146,7 +148,7 @@ def dome_of(chest: Chest) -> float:
 
 def projected_ratio(chest: Chest) -> float:
     """Cardiothoracic ratio of this film when the heart is not enlarged."""
-    return _projected_ratio(chest.anatomy, chest.view)
+    return ratio_in_view(chest.anatomy, chest.view)
 
 
 def rib_line(u: Plane) -> Plane:
@@ -159,7 +161,8 @@ def first_rib_y(anatomy: Anatomy) -> float:
     return anatomy.apex_y + 0.045
 
 
-def _projected_ratio(anatomy: Anatomy, view: View) -> float:
+def ratio_in_view(anatomy: Anatomy, view: View) -> float:
+    """Cardiothoracic ratio of a heart that is not enlarged."""
     # In AP the heart lies far from the film and is magnified.
     return anatomy.heart_ratio * (1.10 if view == "AP" else 1.0)
 
@@ -268,8 +271,8 @@ def _add_spine(chest: Chest) -> None:
     spine = inside(u - 0.034 - 0.008 * y, edge=0.016)
     plane = chest.attenuation
     plane += spine * (0.042 + 0.016 * disc) * (1 - 0.3 * chest.heart)
-    trachea = inside(u - 0.013, edge=0.009) * inside(y - (chest.anatomy.apex_y + 0.245), edge=0.02)
-    bronchi = ridge(y - (chest.anatomy.apex_y + 0.245) - 0.75 * u, width=0.012) * inside(u - 0.062, edge=0.012)
+    trachea = inside(u - 0.013, edge=0.009) * inside(y - (chest.anatomy.apex_y + CARINA_DEPTH), edge=0.02)
+    bronchi = ridge(y - (chest.anatomy.apex_y + CARINA_DEPTH) - 0.75 * u, width=0.012) * inside(u - 0.062, edge=0.012)
     plane -= 0.085 * trachea + 0.045 * bronchi
 
 

@@ -22,6 +22,7 @@ def phantom(
     val: int = 100,
     test: int = 200,
     ood: int = 100,
+    more_splits: Sequence[str] = (),
     seed: int = 0,
     size_px: int = 128,
     difficulty: float = 0.2,
@@ -48,8 +49,8 @@ def phantom(
 ) -> dict[str, Path]:
     """Write a world to `out` and return each split's file of rows; with `sheet`, a contact sheet as well.
 
-    Splits are numbers of questions, 0 for none; `kinds` are `kind=share` texts; the rest are fields of PhantomWorld.
-    Raises: ConfigError for an option that is out of range.
+    Splits are numbers of questions, 0 for none, and `more_splits` are `split=number` texts. `kinds` are `kind=share`
+    texts; the rest are fields of PhantomWorld. Raises: ConfigError for an option that is out of range.
     """
     world = PhantomWorld(
         seed=seed,
@@ -72,8 +73,23 @@ def phantom(
         under_report=under_report,
         twins=twins,
     )
-    splits = {split: size for split, size in zip(SPLITS, (train, val, test, ood), strict=True) if size != 0}
+    splits = {"train": train, "val": val, "test": test, "ood": ood, **read_splits(more_splits)}
+    splits = {split: size for split, size in splits.items() if size != 0}
     return _write(world, out, splits=splits, layout=layout, num_workers=num_workers, sheet=sheet, console=console)
+
+
+def read_splits(texts: Sequence[str]) -> dict[str, int]:
+    """Sizes of splits from texts like `ood_mirrored=100`."""
+    sizes: dict[str, int] = {}
+    for text in texts:
+        split, _, size = text.partition("=")
+        if split.strip() not in SPLITS or not size.strip().isdigit():
+            raise ConfigError(
+                f"split {text!r} does not read as SPLIT=NUMBER with one of {', '.join(SPLITS)}. Write for example "
+                "ood_mirrored=100."
+            )
+        sizes[split.strip()] = int(size)
+    return sizes
 
 
 def read_kinds(texts: Sequence[str]) -> Mapping[str, float]:

@@ -1,22 +1,27 @@
-"""Writes a world to disk: images, training rows in either recipe's form, and the scenes behind them.
+"""Writes a world to disk: films and questions in the layout asked for, and the scenes behind them.
 
 OUT/images/p19990000000-s0.png
 OUT/{split}.jsonl (CX-Mind), or OUT/{split}.json and OUT/annotations/{split}.json (CheX-Phi4MM)
 OUT/scenes/{split}.jsonl
+
+Other layouts have the files and folders of their data set in place of the first two.
 """
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from radrl.errors import ConfigError, DataError
 from radrl.phantom.balance import Ledger
-from radrl.phantom.items import Item, ask_study
-from radrl.phantom.layouts import LAYOUTS, Json, box_row, triplet_row, write_jsonl
-from radrl.phantom.picturing import Picture, Pictured
+from radrl.phantom.coning import coned
+from radrl.phantom.items import Item, ask_study, study_id_of
+from radrl.phantom.layouts import writer
+from radrl.phantom.lots import Lot, Shown, show
+from radrl.phantom.picturing import Pictured
 from radrl.phantom.pool import DrawingPool
-from radrl.phantom.report import report_of
+from radrl.phantom.rows import Json, box_row, triplet_row, write_jsonl
 from radrl.phantom.scene import Fact
 from radrl.phantom.world import MAX_PATIENTS, SPLITS, PhantomWorld
 
@@ -39,35 +44,55 @@ def export(
 ) -> dict[str, Path]:
     """Write the given number of questions for each split and return each split's file of rows.
 
-    Twin rows come on top of that number, each right after the row whose twin it is. The files are the same whatever
-    the number of workers. They are the same from run to run and process to process on one machine; another processor
-    may round the last bit of a pixel differently.
+    Twin rows come on top of that number, each right after the row whose twin it is. A split's films are held in memory
+    until it is written. The files are the same whatever the number of workers. They are the same from run to run and
+    process to process on one machine; another processor may round the last bit of a pixel differently.
 
     Raises: ConfigError for an unknown split or layout, or a world without what a split needs; DataError when the
     world's findings are too faint to ask about.
     """
-    _check(world, splits=splits, layout=layout, num_workers=num_workers)
-    (out / "images").mkdir(parents=True, exist_ok=True)
-    (out / "scenes").mkdir(exist_ok=True)
+    write = writer(layout)
+    _check(world, splits=splits, num_workers=num_workers)
+    (out / "scenes").mkdir(parents=True, exist_ok=True)
     files: dict[str, Path] = {}
     with DrawingPool(world, num_workers=num_workers) as pool:
         for split, num_questions in splits.items():
-            items: list[Item] = []
-            scenes: list[Json] = []
-            patients = pool.patients(split=split)
-            for pictured, asked in ask_patients(world, patients, split=split, num_questions=num_questions):
-                items += asked
-                scenes += _keep(world, pictured, asked, out=out)
-                if progress is not None:
-                    progress(split, sum(not item.is_twin for item in asked))
-            files[split] = LAYOUTS[layout](out, split, items)
-            write_jsonl(out / "scenes" / f"{split}.jsonl", scenes)
+            lot = _draw_lot(world, pool, split=split, num_questions=num_questions, progress=progress)
+            files[split] = write(out, lot)
+            write_jsonl(out / "scenes" / f"{split}.jsonl", (_scene_row(film) for film in lot.films))
     return files
+
+
+def _draw_lot(
+    world: PhantomWorld, pool: DrawingPool, *, split: str, num_questions: int, progress: Progress | None
+) -> Lot:
+    items: list[Item] = []
+    films: dict[str, Shown] = {}
+    for asked in ask_patients(world, pool.patients(split=split), split=split, num_questions=num_questions):
+        items += asked.items
+        for film in _films(world, asked):
+            films.setdefault(film.study_id, film)
+        if progress is not None:
+            progress(split, sum(not item.is_twin for item in asked.items))
+    return Lot(split=split, items=tuple(items), films=tuple(films.values()), world=world)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A study with what is asked about it.
+
+    Example: `Asked(pictured=Pictured(...), prior=None, items=(Item(...),))`
+    """
+
+    pictured: Pictured
+    prior: Pictured | None
+    """The patient's study before it."""
+    items: tuple[Item, ...]
 
 
 def ask_patients(
     world: PhantomWorld, patients: Iterable[tuple[Pictured, ...]], *, split: str, num_questions: int
-) -> Iterator[tuple[Pictured, list[Item]]]:
+) -> Iterator[Asked]:
     """Studies in order, with what is asked about each, until there are enough questions.
 
     Raises DataError when nothing can be asked about hundreds of patients in a row.
@@ -76,12 +101,12 @@ def ask_patients(
     num_left, num_dry = num_questions, 0
     for patient in patients:
         num_dry += 1
-        for pictured in patient:
-            asked = list(ask_study(world, ledger, pictured, at_most=num_left))
-            if asked:
+        for prior, pictured in zip((None, *patient), patient, strict=False):
+            items = tuple(ask_study(world, ledger, pictured, prior=prior, at_most=num_left))
+            if items:
                 num_dry = 0
-                num_left -= sum(not item.is_twin for item in asked)
-                yield pictured, asked
+                num_left -= sum(not item.is_twin for item in items)
+                yield Asked(pictured=pictured, prior=prior, items=items)
             if num_left == 0:
                 _warn_of_missing(world, ledger, split=split)
                 return
@@ -94,24 +119,28 @@ def ask_patients(
     raise DataError(f"split {split!r} ran out of its {MAX_PATIENTS} patients. Ask fewer questions.")
 
 
-def _keep(world: PhantomWorld, pictured: Pictured, asked: list[Item], *, out: Path) -> list[Json]:
-    """Write the films that are asked about; return their scenes."""
-    scenes: list[Json] = []
-    for study_id in dict.fromkeys(item.study_id for item in asked):
-        picture = pictured.twin if study_id.endswith("t") else pictured.original
-        assert picture is not None
-        (out / "images" / f"{study_id}.png").write_bytes(picture.png)
-        scenes.append(_scene_row(world, pictured, picture, study_id=study_id))
-    return scenes
+def _films(world: PhantomWorld, asked: Asked) -> Iterator[Shown]:
+    """The films that the questions show, in order of time. A question without a film still names its study."""
+    wanted = {study_id for item in asked.items for study_id in (item.study_id, *item.image_ids)}
+    patient = asked.pictured.patient
+    for picture in (asked.prior and asked.prior.original, asked.pictured.original):
+        if picture is not None and (study_id := study_id_of(patient, picture.study.index)) in wanted:
+            yield show(world, patient, picture, study_id=study_id)
+    twin = asked.pictured.twin
+    if twin is not None and (study_id := f"{study_id_of(patient, twin.study.index)}t") in wanted:
+        yield show(world, patient, twin, study_id=study_id)
+    for item in asked.items:
+        if item.question.cone is not None:
+            patch = coned(asked.pictured.original, item.question.cone)
+            yield show(world, patient, patch, study_id=item.study_id)
 
 
-def _scene_row(world: PhantomWorld, pictured: Pictured, picture: Picture, *, study_id: str) -> Json:
-    study, patient = picture.study, pictured.patient
-    report = report_of(world, patient, study)
+def _scene_row(film: Shown) -> Json:
+    study, patient, picture = film.study, film.patient, film.picture
     return {
-        "study_id": study_id,
+        "study_id": film.study_id,
         "patient_id": patient.id,
-        "image": f"images/{study_id}.png",
+        "image": f"images/{film.study_id}.png",
         "view": study.technique.view,
         "sex": patient.anatomy.sex,
         "offset_days": study.offset_days,
@@ -120,8 +149,8 @@ def _scene_row(world: PhantomWorld, pictured: Pictured, picture: Picture, *, stu
             {**_fact_row(fact), "is_visible": fact in picture.visible, "boxes": [box_row(box) for box in boxes]}
             for fact, boxes in zip(study.facts, picture.boxes, strict=True)
         ],
-        "report": report.text,
-        "triplets": [triplet_row(triplet) for triplet in report.triplets],
+        "report": film.report.text,
+        "triplets": [triplet_row(triplet) for triplet in film.report.triplets],
     }
 
 
@@ -148,9 +177,7 @@ def _warn_of_missing(world: PhantomWorld, ledger: Ledger, *, split: str) -> None
         )
 
 
-def _check(world: PhantomWorld, *, splits: Mapping[str, int], layout: str, num_workers: int) -> None:
-    if layout not in LAYOUTS:
-        raise ConfigError(f"layout is {layout!r}; known layouts are {', '.join(LAYOUTS)}.")
+def _check(world: PhantomWorld, *, splits: Mapping[str, int], num_workers: int) -> None:
     if num_workers < 1:
         raise ConfigError(f"num_workers is {num_workers}; it must be at least 1.")
     if not splits:
@@ -160,6 +187,11 @@ def _check(world: PhantomWorld, *, splits: Mapping[str, int], layout: str, num_w
             raise ConfigError(f"split {split!r} is not known; splits are {', '.join(SPLITS)}.")
         if num_questions < 1:
             raise ConfigError(f"split {split!r} is to hold {num_questions} questions; it must be at least 1.")
+    if "ood_crowded" in splits and not world.has_room_for_more:
+        raise ConfigError(
+            f"the ood_crowded split shows {world.max_findings + 1} findings a film, but {', '.join(world.findings)} "
+            "are not that many. Add findings, lower max_findings, or leave the split out."
+        )
     if "ood" in splits and not world.has_zones_held_out:
         raise ConfigError(
             f"the ood split shows findings in zones that training never does, but none of {', '.join(world.findings)} "

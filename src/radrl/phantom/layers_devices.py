@@ -19,9 +19,14 @@ def support_device(chest: Chest, fact: Fact) -> Plane:
 
 def endotracheal_tube(chest: Chest, fact: Fact) -> Plane:
     """From above the film to a tip between the clavicles and the carina."""
-    tip = chest.anatomy.apex_y + 0.13 + 0.08 * fact.shape[0]
+    tip = chest.anatomy.apex_y + endotracheal_depth(fact)
     points = ((MIDLINE - 0.004, -0.05), (MIDLINE + 0.003, 0.5 * tip), (MIDLINE, tip))
     return 0.26 * _line(chest, points, radius=0.0080)
+
+
+def endotracheal_depth(fact: Fact) -> float:
+    """How far below the apex of the lungs the tube ends."""
+    return 0.13 + 0.08 * fact.shape[0]
 
 
 def enteric_tube(chest: Chest, fact: Fact) -> Plane:

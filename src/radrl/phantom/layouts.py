@@ -1,124 +1,44 @@
-"""The files of rows, in the form of either recipe, and the scenes behind them."""
+"""The layouts that a world can be written in, by name: the recipes' row forms, and data sets as they are shipped."""
 
-import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
-from radrl.phantom.items import Item
-from radrl.types import AnswerKind, Box, Triplet
+from radrl.errors import ConfigError
+from radrl.phantom.lots import Lot
 
-Json = dict[str, object]
-
-
-def cx_mind_row(item: Item) -> Json:
-    """A CX-Mind training row: prompt with `<image>`, the trace as `answer`, and what is known beyond it."""
-    return {
-        "prompt": f"<image>{item.question.text}",
-        "answer": item.reference,
-        "images": [f"images/{item.study_id}.png"],
-        "id": item.id,
-        "patient_id": item.patient_id,
-        "study_id": item.study_id,
-        "kind": item.question.kind,
-        "answer_kind": item.question.answer_kind.value,
-        "options": list(item.question.options),
-        "answer_set": list(item.answer),
-        "triplets": [triplet_row(triplet) for triplet in item.triplets],
-        "boxes": [box_row(box) for box in item.boxes],
-        "twin_id": item.twin_id,
-    }
-
-
-def annotation_row(item: Item) -> Json:
-    """A CheX-Phi4MM annotation: the item that evaluation and sampling read."""
-    return {
-        "question": item.question.text,
-        "answer": list(item.answer),
-        "explanation": item.reference,
-        "image_ids": [item.study_id],
-        **_chex_ids(item),
-        "semantic_type": _SEMANTIC_TYPE[item.question.answer_kind],
-        "question_type": item.question.kind,
-        "answer_type": item.question.answer_kind.value,
-        **_known(item),
-    }
-
-
-def training_row(item: Item) -> Json:
-    """A CheX-Phi4MM training item: what its GRPO script reads."""
-    return {
-        "images": [f"images/{item.study_id}.png"],
-        "messages": [{"role": "user", "content": item.question.text}],
-        "solution": item.reference,
-        **_chex_ids(item),
-        "answer": list(item.answer),
-        **_known(item),
-    }
-
-
-def write_cx_mind(out: Path, split: str, items: Iterable[Item]) -> Path:
-    """`OUT/{split}.jsonl`, one row a line."""
-    return write_jsonl(out / f"{split}.jsonl", (cx_mind_row(item) for item in items))
-
-
-def write_chex_phi4mm(out: Path, split: str, items: Iterable[Item]) -> Path:
-    """`OUT/{split}.json` with training items, and the same as annotations in `OUT/annotations/{split}.json`."""
-    items = list(items)
-    (out / "annotations").mkdir(exist_ok=True)
-    _write_list(out / "annotations" / f"{split}.json", [annotation_row(item) for item in items])
-    return _write_list(out / f"{split}.json", [training_row(item) for item in items])
-
-
-LAYOUTS: Final[Mapping[str, Callable[[Path, str, Iterable[Item]], Path]]] = {
-    "cx_mind": write_cx_mind,
-    "chex_phi4mm": write_chex_phi4mm,
+LAYOUTS: Final[Mapping[str, str]] = {
+    "cx_mind": "radrl.phantom.exporters.cx_mind",
+    "chex_phi4mm": "radrl.phantom.exporters.chex_phi4mm",
+    "mimic_cxr_vqa": "radrl.phantom.exporters.mimic_cxr_vqa",
+    "medical_diff_vqa": "radrl.phantom.exporters.medical_diff_vqa",
+    "mimic_cxr_jpg": "radrl.phantom.exporters.mimic_cxr_jpg",
+    "chexpert": "radrl.phantom.exporters.chexpert",
+    "chexpert_plus": "radrl.phantom.exporters.chexpert_plus",
+    "nih": "radrl.phantom.exporters.nih",
+    "vindr_cxr": "radrl.phantom.exporters.vindr_cxr",
+    "openi": "radrl.phantom.exporters.openi",
+    "openi_kaggle": "radrl.phantom.exporters.openi_kaggle",
+    "padchest": "radrl.phantom.exporters.padchest",
+    "padchest_gr": "radrl.phantom.exporters.padchest_gr",
+    "rsna": "radrl.phantom.exporters.rsna",
+    "siim": "radrl.phantom.exporters.siim",
+    "cxr_lt": "radrl.phantom.exporters.cxr_lt",
+    "rexvqa": "radrl.phantom.exporters.rexvqa",
+    "slake": "radrl.phantom.exporters.slake",
+    "vqa_rad": "radrl.phantom.exporters.vqa_rad",
+    "ms_cxr": "radrl.phantom.exporters.ms_cxr",
+    "ms_cxr_t": "radrl.phantom.exporters.ms_cxr_t",
+    "chest_imagenome": "radrl.phantom.exporters.chest_imagenome",
+    "radgraph": "radrl.phantom.exporters.radgraph",
+    "mimic_nle": "radrl.phantom.exporters.mimic_nle",
 }
-"""Layout name -> what writes it."""
+"""Layout name -> module whose `write` writes one split and returns the file that names its questions or films."""
 
 
-def write_jsonl(path: Path, rows: Iterable[Json]) -> Path:
-    """One JSON object a line, in UTF-8."""
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    return path
-
-
-def triplet_row(triplet: Triplet) -> list[str]:
-    """[head, relation, tail, certainty]."""
-    return [triplet.head, triplet.relation, triplet.tail, triplet.certainty]
-
-
-def box_row(box: Box) -> Json:
-    """Label and corners, rounded to a tenth of a pixel of a 1000-pixel film."""
-    corners = {name: round(getattr(box, name), 4) for name in ("x0", "y0", "x1", "y1")}
-    return {"label": box.label, **corners}
-
-
-_SEMANTIC_TYPE: Final = {
-    AnswerKind.YES_NO: "verify",
-    AnswerKind.CHOICE: "choose",
-    AnswerKind.SET: "query",
-    AnswerKind.TEXT: "query",
-}
-"""MIMIC-CXR-VQA's word for each form of answer."""
-
-
-def _chex_ids(item: Item) -> Json:
-    return {"idx": item.id, "subject_id": item.patient_id, "study_id": item.study_id}
-
-
-def _known(item: Item) -> Json:
-    return {
-        "kind": item.question.kind,
-        "answer_kind": item.question.answer_kind.value,
-        "options": list(item.question.options),
-        "triplets": [triplet_row(triplet) for triplet in item.triplets],
-        "boxes": [box_row(box) for box in item.boxes],
-        "twin_id": item.twin_id,
-    }
-
-
-def _write_list(path: Path, rows: list[Json]) -> Path:
-    path.write_text(json.dumps(rows, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    return path
+def writer(name: str) -> Callable[[Path, Lot], Path]:
+    """What writes a layout. Raises ConfigError for a name that is not known."""
+    if name not in LAYOUTS:
+        raise ConfigError(f"layout is {name!r}; known layouts are {', '.join(LAYOUTS)}.")
+    return cast("Callable[[Path, Lot], Path]", import_module(LAYOUTS[name]).write)

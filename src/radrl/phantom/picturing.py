@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from radrl.phantom.render import Film, Pixels, develop, draw_layer, exposed, lay_film
-from radrl.phantom.sampling import draw_fact, draw_patient, generator, with_fact
+from radrl.phantom.sampling import draw_fact, draw_patient, generator, with_fact, world_of
 from radrl.phantom.scene import Fact, Patient, Study
 from radrl.phantom.visibility import is_visible
 from radrl.phantom.world import PhantomWorld
@@ -44,6 +44,7 @@ def picture_patient(world: PhantomWorld, index: int, *, split: str) -> tuple[Pic
 
 
 def _picture(world: PhantomWorld, patient: Patient, study: Study, *, split: str) -> Pictured:
+    world = world_of(world, split=split)
     film = lay_film(patient.anatomy, study.technique, size_px=world.size_px, difficulty=world.difficulty)
     toggled = toggled_fact(world, patient, study, split=split) if world.twins else None
     if toggled is None:

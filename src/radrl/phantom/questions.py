@@ -1,9 +1,10 @@
 """Questions about a study: what is asked, what is judged on the way, and what the true answer is."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
+from radrl.phantom.coning import Cone
 from radrl.phantom.scene import (
     SEVERITIES,
     SIDES,
@@ -64,6 +65,17 @@ class Question:
     """The options as findings, where they are findings."""
     about: Subject | None = None
     """The finding whose place or severity is asked."""
+    num_films: int = 1
+    """Films it shows: none, the study's own, or that and the one before it."""
+    cone: Cone | None = None
+    """The part of its film that it shows, where it does not show all."""
+    columns: Mapping[str, object] = field(default_factory=dict[str, object])
+    """What the data set that has such questions says of this one, in its own words: `question_type`, `task_name`."""
+
+    @property
+    def is_lettered(self) -> bool:
+        """Whether its options stand under letters: `A) edema` or `A. edema`."""
+        return bool(self.options) and self.options[0][:3] in ("A) ", "A. ")
 
     def answer(self, study: Study) -> tuple[str, ...]:
         """The true answer in the order a reader would give it; empty means no finding."""
@@ -87,8 +99,8 @@ class Question:
 
     def final_text(self, study: Study) -> str:
         """The answer in full: of a lettered question the option with its letter."""
-        is_lettered = self.kind == "choice"
-        said = [option for option in self.options if self.holds(option, study)] if is_lettered else self.answer(study)
+        is_true = [option for option in self.options if self.holds(option, study)] if self.is_lettered else None
+        said = self.answer(study) if is_true is None else is_true
         return ", ".join(said) or NO_FINDING
 
     def fits(self, study: Study) -> bool:
@@ -119,7 +131,7 @@ def presence_question(world: PhantomWorld, study: Study, subject: Subject) -> Qu
     """Yes or no."""
     return Question(
         kind="presence",
-        text=f"{preamble(world, study)}{_asked(subject)}?",
+        text=f"{preamble(world, study)}{asked_about(subject)}?",
         answer_kind=AnswerKind.YES_NO,
         options=(subject.label,),
         subjects=(subject,),
@@ -224,7 +236,8 @@ def _sides(name: str) -> tuple[Side | None, ...]:
     return (None,) if name in UNSIDED else SIDES
 
 
-def _asked(subject: Subject) -> str:
+def asked_about(subject: Subject) -> str:
+    """`Is there a left pneumothorax`, without the mark."""
     if subject.name == "support devices":
         return "Are there support devices"
     return f"Is there {with_article(subject.label, subject.name)}"

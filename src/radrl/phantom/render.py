@@ -13,7 +13,7 @@ from radrl.phantom.layers_devices import support_device
 from radrl.phantom.layers_heart import cardiomegaly, enlarged_cardiomediastinum
 from radrl.phantom.layers_lung import atelectasis, consolidation, edema, edema_by_side, lung_lesion, lung_opacity
 from radrl.phantom.layers_pleura import fracture, pleural_effusion, pleural_other, pneumothorax
-from radrl.phantom.scene import Anatomy, Fact, Technique
+from radrl.phantom.scene import Anatomy, Fact, Technique, mirrored
 from radrl.types import Box
 
 Pixels = npt.NDArray[np.uint8]
@@ -57,6 +57,11 @@ class Film:
     difficulty: float
 
     @property
+    def is_mirrored(self) -> bool:
+        """Whether the chest, drawn the usual way round, is turned over with all that is in it."""
+        return self.chest.anatomy.is_mirrored
+
+    @property
     def noise(self) -> float:
         """Standard deviation of a pixel's noise, as a share of the range from black to white."""
         return 0.010 + 0.085 * self.difficulty**2
@@ -72,8 +77,11 @@ def draw_layer(film: Film, fact: Fact) -> Layer:
     contrast = 1.25 * (1 - film.difficulty) ** 1.5
     if fact.certainty == "uncertain":
         contrast *= 0.45
-    plane = _LAYERS[fact.name](film.chest, fact) * np.float32(contrast)
+    drawn = mirrored(fact) if film.is_mirrored else fact
+    plane = _LAYERS[fact.name](film.chest, drawn) * np.float32(contrast)
     parts = edema_by_side(film.chest, plane) if fact.name == "edema" else (plane,)
+    if film.is_mirrored:
+        plane, parts = plane[:, ::-1], tuple(part[:, ::-1] for part in reversed(parts))
     boxes = (energy_box(part, label=fact.label) for part in parts)
     return Layer(fact=fact, plane=plane, boxes=tuple(box for box in boxes if box is not None))
 
@@ -90,7 +98,8 @@ def develop(film: Film, shown: Plane) -> Pixels:
 def exposed(film: Film, layers: tuple[Layer, ...]) -> Plane:
     """The film before noise: attenuation windowed, with the exposure's gamma, in [0, 1]."""
     low, high = _WINDOW
-    total = film.chest.attenuation.copy()
+    healthy = film.chest.attenuation
+    total = (healthy[:, ::-1] if film.is_mirrored else healthy).copy()
     for layer in layers:
         total += layer.plane
     total *= np.float32(film.technique.exposure / (high - low))

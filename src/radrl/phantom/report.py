@@ -10,7 +10,7 @@ import numpy as np
 from radrl.phantom.sampling import draw_patient, generator
 from radrl.phantom.scene import SEVERITIES, UNGRADED, UNSIDED, Fact, Patient, Study, triplets
 from radrl.phantom.wording import noun_phrase, with_article
-from radrl.phantom.world import MAX_PATIENTS, PhantomWorld
+from radrl.phantom.world import MAX_PATIENTS, REPHRASED, SPLITS, PhantomWorld
 from radrl.types import Triplet
 
 _READING_ORDER: Final = (
@@ -28,30 +28,67 @@ _READING_ORDER: Final = (
     "enlarged cardiomediastinum",
     "fracture",
 )
-_PRESENT: Final = (
-    "There is {a_finding}.",
-    "{Finding} is seen.",
-    "The film shows {a_finding}.",
-    "Findings include {a_finding}.",
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Templates:
+    """The sentences that reports are made of.
+
+    Example: `Templates(present=("There is {a_finding}.",), uncertain=(...), denied=(...), course={...}, normal=(...))`
+    """
+
+    present: tuple[str, ...]
+    uncertain: tuple[str, ...]
+    denied: tuple[str, ...]
+    course: Mapping[str, tuple[str, ...]]
+    """By what became of the finding since the study before."""
+    normal: tuple[str, ...]
+    """Conclusions where there is nothing to find, each beginning with `No`."""
+
+
+_USUAL: Final = Templates(
+    present=(
+        "There is {a_finding}.",
+        "{Finding} is seen.",
+        "The film shows {a_finding}.",
+        "Findings include {a_finding}.",
+    ),
+    uncertain=(
+        "There may be {a_finding}.",
+        "Possible {finding}.",
+        "{Finding} cannot be excluded.",
+        "Findings are suspicious for {finding}.",
+    ),
+    denied=(
+        "There {is_or_are} no {finding}.",
+        "No {finding} {is_or_are} seen.",
+        "No evidence of {finding}.",
+    ),
+    course={
+        "new": ("This is new since the prior study.", "It was not there before.", "New in the interval."),
+        "worse": (
+            "This has progressed since the prior study.", "It is worse than before.", "Increased in the interval.",
+        ),
+        "better": (
+            "This has improved since the prior study.", "It is better than before.", "Decreased in the interval.",
+        ),
+        "stable": ("This is unchanged from the prior study.", "It is stable.", "Unchanged in the interval."),
+    },
+    normal=("No acute cardiopulmonary process.", "No acute abnormality.", "No active disease."),
+)  # fmt: skip
+_UNSEEN: Final = Templates(
+    present=("{Finding} is noted.", "{Finding} is present.", "Again, the film demonstrates {a_finding}."),
+    uncertain=("{Finding} is questionable.", "{Finding} is not excluded.", "Concern for {finding}."),
+    denied=("{Finding} {is_or_are} absent.", "Negative for {finding}.", "Without {finding}."),
+    course={
+        "new": ("This has developed in the meantime.", "The earlier film did not have it."),
+        "worse": ("This has become larger.", "It has grown in the meantime."),
+        "better": ("This has become smaller.", "It has receded in the meantime."),
+        "stable": ("This looks the same on both films.", "It has not moved."),
+    },
+    normal=("No acute disease.", "No focal abnormality."),
 )
-_UNCERTAIN: Final = (
-    "There may be {a_finding}.",
-    "Possible {finding}.",
-    "{Finding} cannot be excluded.",
-    "Findings are suspicious for {finding}.",
-)
-_DENIED: Final = (
-    "There {is_or_are} no {finding}.",
-    "No {finding} {is_or_are} seen.",
-    "No evidence of {finding}.",
-)
-_COURSE: Final[Mapping[str, tuple[str, ...]]] = {
-    "new": ("This is new since the prior study.", "It was not there before.", "New in the interval."),
-    "worse": ("This has progressed since the prior study.", "It is worse than before.", "Increased in the interval."),
-    "better": ("This has improved since the prior study.", "It is better than before.", "Decreased in the interval."),
-    "stable": ("This is unchanged from the prior study.", "It is stable.", "Unchanged in the interval."),
-}
-_NORMAL: Final = ("No acute cardiopulmonary process.", "No acute abnormality.", "No active disease.")
+"""Sentences of the split in other words, which no other report holds."""
 _NORMAL_DENIES: Final = ("lung opacity", "pneumothorax", "pleural effusion")
 """What such a conclusion denies."""
 _NUM_NEGATIVES: Final = (3, 7)
@@ -84,6 +121,10 @@ class Report:
     triplets: tuple[Triplet, ...]
     lines: tuple[Line, ...]
     """Sentences of both sections in order, without the numbers of the impression."""
+    indication: str = ""
+    """Why the film was taken; not part of the text, for no film tells it."""
+    comparison: str = ""
+    """Which film it is compared with: `None.` for a first study. Not part of the text either."""
 
     @property
     def text(self) -> str:
@@ -104,60 +145,67 @@ def phantom_reports(world: PhantomWorld, *, num: int, split: str = "train") -> I
 def report_of(world: PhantomWorld, patient: Patient, study: Study) -> Report:
     """The report of one study of the world, the same whenever it is asked for."""
     rng = generator(world, patient.number, study.index, purpose="text")
-    return write_report(study, classes=world.findings, rng=rng)
+    is_rephrased = SPLITS[patient.number // MAX_PATIENTS] == REPHRASED
+    return write_report(study, classes=world.findings, rng=rng, templates=_UNSEEN if is_rephrased else _USUAL)
 
 
-def write_report(study: Study, *, classes: Sequence[str], rng: np.random.Generator) -> Report:
+def write_report(
+    study: Study, *, classes: Sequence[str], rng: np.random.Generator, templates: Templates | None = None
+) -> Report:
     """Write what is there in reading order (devices, lungs, pleura, heart, bones), then what is not.
 
     `classes` are the findings of the world, of which some absent ones are denied.
     """
+    templates = templates or _USUAL
     facts = sorted(study.facts, key=lambda fact: _READING_ORDER.index(fact.name))
     lines: list[Line] = []
     stated: list[Triplet] = []
     for fact in facts:
-        lines.append(_line(fact, rng))
+        lines.append(_line(fact, rng, templates))
         stated += triplets(fact, certainty=fact.certainty, graded=_is_graded(fact))
         if study.index > 0 and fact.name != "support devices":
-            lines.append(Line(text=_pick(_COURSE[fact.course], rng)))
+            lines.append(Line(text=_pick(templates.course[fact.course], rng)))
     absent = [name for name in classes if not study.matching(name) and name != "pneumonia"]
     for name in _some(absent, rng):
         denied = Fact(name=name, shape=())
-        lines.append(_filled(_pick(_DENIED, rng), noun_phrase(denied), denied, certainty="absent"))
+        lines.append(_filled(_pick(templates.denied, rng), noun_phrase(denied), denied, certainty="absent"))
         stated += triplets(denied, certainty="absent", graded=False)
-    concluded, in_impression = _impression(study, facts, rng)
+    concluded, in_impression = _impression(study, facts, rng, templates)
     numbered = (f"{number}. {line.text}" for number, line in enumerate(concluded, start=1))
     return Report(
         findings=" ".join(line.text for line in lines),
         impression=" ".join(numbered) if facts else concluded[0].text,
         triplets=tuple(dict.fromkeys((*stated, *in_impression))),
         lines=(*lines, *concluded),
+        indication="Fever and cough." if study.infection_cue else "Follow-up.",
+        comparison="Prior study." if study.index > 0 else "None.",
     )
 
 
 def _impression(
-    study: Study, facts: Sequence[Fact], rng: np.random.Generator
+    study: Study, facts: Sequence[Fact], rng: np.random.Generator, templates: Templates
 ) -> tuple[list[Line], tuple[Triplet, ...]]:
     """What the film comes to, and what that states beyond the facts."""
     if not facts:
         denied = (Fact(name=name, shape=()) for name in _NORMAL_DENIES)
         stated = tuple(t for fact in denied for t in triplets(fact, certainty="absent", graded=False))
-        text = _pick(_NORMAL, rng)
+        text = _pick(templates.normal, rng)
         return [Line(text=text, phrase=text.removeprefix("No ").removesuffix("."), certainty="absent")], stated
-    lines = [_line(fact, rng) for fact in facts]
+    lines = [_line(fact, rng, templates) for fact in facts]
     # From the film alone a consolidation with an infection cue is only ever suspicious of pneumonia.
     pneumonias = [fact.as_parent("pneumonia") for fact in study.matching("pneumonia")]
-    lines += [_filled(_pick(_UNCERTAIN, rng), noun_phrase(fact), fact, certainty="uncertain") for fact in pneumonias]
+    hedged = templates.uncertain
+    lines += [_filled(_pick(hedged, rng), noun_phrase(fact), fact, certainty="uncertain") for fact in pneumonias]
     return lines, tuple(t for fact in pneumonias for t in triplets(fact, certainty="uncertain", graded=False))
 
 
-def _line(fact: Fact, rng: np.random.Generator) -> Line:
+def _line(fact: Fact, rng: np.random.Generator, templates: Templates) -> Line:
     phrase = noun_phrase(fact)
     if fact.side is None and fact.name not in UNSIDED:
         phrase = f"bilateral {phrase}"
     if _is_graded(fact):
         phrase = f"{SEVERITIES[fact.severity - 1]} {phrase}"
-    template = _pick(_UNCERTAIN if fact.certainty == "uncertain" else _PRESENT, rng)
+    template = _pick(templates.uncertain if fact.certainty == "uncertain" else templates.present, rng)
     return _filled(template, phrase, fact, certainty=fact.certainty)
 
 

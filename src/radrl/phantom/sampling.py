@@ -30,6 +30,8 @@ from radrl.phantom.world import MAX_PATIENTS, SPLITS, PhantomWorld, allowed_zone
 DEVICES: Final = ("endotracheal tube", "enteric tube", "central venous catheter", "chest tube", "pacemaker")
 BEDSIDE: Final = frozenset({"endotracheal tube", "chest tube"})
 """Devices of patients who cannot stand: their films are AP."""
+HARDER_BY: Final = 0.3
+"""Share of the way to the highest difficulty that `ood_difficulty` goes beyond the world's."""
 NUM_SHAPE: Final = 8
 """Shape numbers of a fact."""
 
@@ -44,15 +46,33 @@ def generator(world: PhantomWorld, *key: int, purpose: str) -> np.random.Generat
 def draw_patient(world: PhantomWorld, index: int, *, split: str) -> Patient:
     """The `index`-th patient of a split, from 0."""
     number = SPLITS.index(split) * MAX_PATIENTS + index
+    world = world_of(world, split=split)
     rng = generator(world, number, purpose="patient")
     anatomy = _draw_anatomy(rng, spread=world.variability)
+    if split == "ood_mirrored":
+        anatomy = replace(anatomy, is_mirrored=True)
     num_studies = int(rng.integers(1, world.max_studies + 1))
     studies: list[Study] = []
     for position in range(num_studies):
         previous = studies[-1] if studies else None
         facts = _first_facts(world, rng, split=split) if previous is None else _later_facts(world, rng, previous, split)
+        if split == "ood_crowded":
+            facts = _filled(world, rng, facts, split=split)
         studies.append(_draw_study(world, rng, position=position, previous=previous, facts=facts))
+    if split == "ood_technique":
+        studies = [replace(study, technique=_shifted(study.technique)) for study in studies]
     return Patient(number=number, anatomy=anatomy, studies=tuple(studies))
+
+
+def world_of(world: PhantomWorld, *, split: str) -> PhantomWorld:
+    """The world as a split shows it: two of them go beyond what its knobs say."""
+    match split:
+        case "ood_difficulty":
+            return replace(world, difficulty=world.difficulty + HARDER_BY * (1 - world.difficulty))
+        case "ood_crowded":
+            return replace(world, max_findings=world.max_findings + 1, normal_share=0.0)
+        case _:
+            return world
 
 
 def draw_fact(world: PhantomWorld, rng: np.random.Generator, *, name: str, split: str) -> Fact:
@@ -102,6 +122,15 @@ def _first_facts(world: PhantomWorld, rng: np.random.Generator, *, split: str) -
             break
         facts = added
     return _with_consequences(world, rng, facts)
+
+
+def _filled(world: PhantomWorld, rng: np.random.Generator, facts: tuple[Fact, ...], *, split: str) -> tuple[Fact, ...]:
+    """As many facts as a crowded film holds, or what a thousand draws find room for."""
+    for _ in range(1000):
+        if len(facts) == world.max_findings:
+            break
+        facts = with_fact(facts, _any_fact(world, rng, split=split))
+    return facts
 
 
 def _any_fact(world: PhantomWorld, rng: np.random.Generator, *, split: str) -> Fact:
@@ -206,6 +235,24 @@ def _draw_technique(rng: np.random.Generator, *, view: View, spread: float) -> T
         inspiration=0.018 * spread * breath + (0.025 if view == "AP" else 0.0),
         marker=SIDES[int(rng.integers(2))],
         noise_seed=int(rng.integers(2**31)),
+    )
+
+
+def _shifted(technique: Technique) -> Technique:
+    """The same film by other hands: tilted and off centre twice as far and more, too dark or too pale.
+
+    Every number lies outside the range that training draws it from.
+    """
+    sign = 1.0 if technique.exposure >= 1 else -1.0
+    tilt = 5.0 if technique.rotation_deg >= 0 else -5.0
+    right, down = (0.03 * (1 if shift >= 0 else -1) + shift for shift in technique.shift)
+    return replace(
+        technique,
+        rotation_deg=technique.rotation_deg + tilt,
+        shift=(right, down),
+        scale=technique.scale + (0.07 if technique.scale >= 1 else -0.07),
+        exposure=technique.exposure + 0.12 * sign,
+        gamma=technique.gamma + 0.25 * sign,
     )
 
 

@@ -123,6 +123,8 @@ class Anatomy:
     """0 slim to 1 heavy: more soft tissue over the lungs."""
     texture: tuple[int, int, int]
     """Which lung texture of the bank, and by how much it is shifted (thousandths of the side)."""
+    is_mirrored: bool = False
+    """Whether all organs lie the other way round (situs inversus): the heart points to the patient's right."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,6 +189,11 @@ class Patient:
     def id(self) -> str:
         """`p19990000042`: shaped like a real identifier, in a range that no real data set uses."""
         return f"p1999{self.number:07d}"
+
+
+def mirrored(fact: Fact) -> Fact:
+    """The same finding on the other side."""
+    return fact if fact.side is None else replace(fact, side="right" if fact.side == "left" else "left")
 
 
 def sided(name: str, *, side: Side | None, zone: Zone | None = None) -> str:

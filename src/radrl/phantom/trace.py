@@ -28,7 +28,12 @@ class ReferenceTrace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Step:
+class Step:
+    """One think/answer pair.
+
+    Example: `Step(thought=Statement(text="no edema", triplets=(...)), answer="edema ❌")`
+    """
+
     thought: Statement
     answer: str
 
@@ -36,33 +41,49 @@ class _Step:
 def write_trace(question: Question, study: Study, *, trace: TraceForm, style: Style) -> ReferenceTrace:
     """The trace of an author who sees exactly the facts of `study`."""
     steps = _judgements(question, study, style=style)
-    final = question.final_text(study)
+    return compose(question, steps, final=question.final_text(study), trace=trace, style=style)
+
+
+def compose(question: Question, steps: Sequence[Step], *, final: str, trace: TraceForm, style: Style) -> ReferenceTrace:
+    """The steps and their conclusion as pairs, or all thoughts in one pair with the final answer."""
     if trace == "plain":
         thought = " ".join(_as_sentence(step.thought.text) for step in steps)
         text = _pair(thought, final)
     else:
-        # A list is given in one go: its only step already ends in the answer.
-        closing = [] if question.kind == "list" else [_conclusion(question, final, style=style)]
+        # What is answered in one go has a single step, which already ends in the answer.
+        is_direct = len(steps) == 1 and steps[0].answer == final
+        closing = [] if is_direct else [_conclusion(question, final, style=style)]
         opening = [_candidates(question, style=style)] if question.kind == "open" else []
         text = "".join(_pair(step.thought.text, step.answer) for step in (*opening, *steps, *closing))
     stated = dict.fromkeys(triplet for step in steps for triplet in step.thought.triplets)
     return ReferenceTrace(text=text, triplets=tuple(stated))
 
 
-def _judgements(question: Question, study: Study, *, style: Style) -> list[_Step]:
+def judgement(question: Question, option: str, *, holds: bool) -> str:
+    """`left pleural effusion ✅`, or `C) ✅` where options have letters."""
+    return f"{_short(question, option)} {HOLDS if holds else FAILS}"
+
+
+def joined(statements: Sequence[Statement]) -> Statement:
+    """Several statements in one thought, a sentence each."""
+    sentences = [Statement(text=_as_sentence(s.text), triplets=s.triplets) for s in statements]
+    return _joined(sentences)
+
+
+def _judgements(question: Question, study: Study, *, style: Style) -> list[Step]:
     if question.kind == "list":
-        return [_Step(thought=_survey(question, study, style=style), answer=question.final_text(study))]
-    steps: list[_Step] = []
+        return [Step(thought=_survey(question, study, style=style), answer=question.final_text(study))]
+    steps: list[Step] = []
     for place, option in enumerate(question.options):
         holds = question.holds(option, study)
         thought = _thought(question, place, study, style=style)
-        steps.append(_Step(thought=thought, answer=f"{_short(question, option)} {HOLDS if holds else FAILS}"))
+        steps.append(Step(thought=thought, answer=judgement(question, option, holds=holds)))
     return steps
 
 
 def _short(question: Question, option: str) -> str:
     """How a judgement names an option: `C)` where options have letters."""
-    return option[:2] if question.kind == "choice" else option
+    return option[:2] if question.is_lettered else option
 
 
 def _thought(question: Question, place: int, study: Study, *, style: Style) -> Statement:
@@ -104,8 +125,7 @@ def _survey(question: Question, study: Study, *, style: Style) -> Statement:
     own = [fact for fact in (*study.facts, *pneumonia) if fact.label in answer or fact.name in answer]
     if not own:
         return Statement(text="nothing stands out" if style == "short" else "Nothing stands out.")
-    statements = [affirm(fact, style=style, is_graded=fact.name != "pneumonia") for fact in own]
-    return _joined([Statement(text=_as_sentence(s.text), triplets=s.triplets) for s in statements])
+    return joined([affirm(fact, style=style, is_graded=fact.name != "pneumonia") for fact in own])
 
 
 def _view_thought(study: Study, *, style: Style) -> Statement:
@@ -140,16 +160,16 @@ def _location_thought(question: Question, option: str, study: Study, *, style: S
     )
 
 
-def _candidates(question: Question, *, style: Style) -> _Step:
+def _candidates(question: Question, *, style: Style) -> Step:
     thought = "candidates" if style == "short" else "These are weighed one by one."
-    return _Step(thought=Statement(text=thought), answer=f"Differential Diagnoses: [{', '.join(question.options)}]")
+    return Step(thought=Statement(text=thought), answer=f"Differential Diagnoses: [{', '.join(question.options)}]")
 
 
-def _conclusion(question: Question, final: str, *, style: Style) -> _Step:
+def _conclusion(question: Question, final: str, *, style: Style) -> Step:
     """The answer; of a lettered question the judgement of the chosen letter again."""
     thought = Statement(text="summary" if style == "short" else "Taken together, this settles it.")
-    is_letter = question.kind == "choice" and final in question.options
-    return _Step(thought=thought, answer=f"{_short(question, final)} {HOLDS}" if is_letter else final)
+    is_letter = question.is_lettered and final in question.options
+    return Step(thought=thought, answer=f"{_short(question, final)} {HOLDS}" if is_letter else final)
 
 
 def _joined(statements: Sequence[Statement]) -> Statement:

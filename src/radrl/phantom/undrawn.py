@@ -16,7 +16,7 @@ def ask_undrawn(world: PhantomWorld, *, split: str, num_questions: int) -> list[
     """
     patients = (_imagine(world, index, split=split) for index in range(MAX_PATIENTS))
     asked = ask_patients(world, patients, split=split, num_questions=num_questions)
-    return [item for _, items in asked for item in items]
+    return [item for one in asked for item in one.items]
 
 
 def _imagine(world: PhantomWorld, index: int, *, split: str) -> tuple[Pictured, ...]:

@@ -50,6 +50,14 @@ def deny(name: str, *, side: Side | None, zone: Zone | None, style: Style) -> St
     return Statement(text=text, triplets=triplets(denied, certainty="absent", graded=False))
 
 
+def deny_fact(fact: Fact, *, style: Style) -> Statement:
+    """`no left lower zone consolidation`, of a fact in all its detail; another device may still be there."""
+    phrase = f"no {noun_phrase(fact)}"
+    evidence = "" if fact.name == "support devices" else f"{evidence_against(fact.name)} "
+    text = phrase if style == "short" else f"{evidence}There is {phrase}."
+    return Statement(text=text, triplets=triplets(fact, certainty="absent", graded=False))
+
+
 def both_sides(name: str) -> Statement:
     """`bilateral pleural effusion`: the short way to affirm both sides at once."""
     return affirm(Fact(name=name, shape=()), style="short", is_graded=False)

@@ -6,15 +6,58 @@ from difflib import get_close_matches
 from typing import Final, Literal, get_args
 
 from radrl.errors import ConfigError
-from radrl.phantom.scene import FINDINGS, HELD_OUT, ZONES, Zone
+from radrl.phantom.scene import FINDINGS, HELD_OUT, SIDES, UNSIDED, ZONES, Zone
 from radrl.phantom.wording import Style
 
 KINDS: Final = ("presence", "view", "location", "severity", "list", "closed", "choice", "open")
 TraceForm = Literal["interleaved", "plain"]
-SPLITS: Final = ("train", "val", "test", "ood")
-"""Splits are ranges of patient numbers; `ood` alone shows the pairs of finding and zone in HELD_OUT."""
+SPLITS: Final = (
+    "train",
+    "val",
+    "test",
+    "ood",
+    "ood_phrasing",
+    "ood_mirrored",
+    "ood_technique",
+    "ood_difficulty",
+    "ood_crowded",
+)
+"""Splits are ranges of patient numbers. Those named `ood` show what training never does: the pairs of finding and zone
+in HELD_OUT; questions and reports in other words; patients whose organs lie the other way round; films taken in
+another way; fainter findings in more noise; and one finding more than any other film holds."""
+REPHRASED: Final = "ood_phrasing"
 MAX_PATIENTS: Final = 1_000_000
 """Patients a split can hold."""
+MORE_KINDS: Final = (
+    "difference",
+    "progression",
+    "report",
+    "grounding",
+    "box_phrase",
+    "abstain",
+    "rex_presence",
+    "rex_location",
+    "rex_negation",
+    "rex_differential",
+    "rex_geometric",
+    "diff_abnormality",
+    "diff_presence",
+    "diff_location",
+    "diff_level",
+    "diff_view",
+    "diff_type",
+    "mimic_anatomy",
+    "mimic_presence",
+    "mimic_abnormality",
+    "mimic_attribute",
+    "mimic_plane",
+    "mimic_gender",
+    "mimic_size",
+)
+"""Kinds that are asked only where they are named: of two films, of reports, boxes and measures, and in the forms of
+ReXVQA (`rex_`), Medical-Diff-VQA (`diff_`) and MIMIC-CXR-VQA (`mimic_`)."""
+COMPARING: Final = ("difference", "progression")
+"""Kinds that always show two films."""
 DEFAULT_KINDS: Final[Mapping[str, float]] = {
     "presence": 0.3,
     "closed": 0.25,
@@ -56,7 +99,7 @@ class PhantomWorld:
     """0 to 1: how much patients, position and exposure differ."""
     kinds: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_KINDS))
     """Share of each question kind, relative to their sum. Choices (options lettered A to G, each with a look-alike
-    among the others) are asked only where `choice` is named."""
+    among the others) and MORE_KINDS are asked only where they are named."""
     num_options: int = 4
     """Options of a closed question; a choice has four to seven."""
     zoned_options: bool = True
@@ -68,14 +111,14 @@ class PhantomWorld:
     """Evidence in sentences, or about five words."""
     under_report: float = 0.0
     """Probability that the author of the reference overlooks a finding, as labels mined from reports do: the same one
-    in all its steps and its final answer. The gold answer and graph stay true."""
+    in all its steps and its final answer. The gold answer and graph stay true, and so do references of MORE_KINDS."""
     twins: bool = False
     """Whether each study comes with a twin image in which one fact is toggled, asked the same question."""
 
     def __post_init__(self) -> None:
         _check_numbers(self)
         _check_names("findings", given=self.findings, known=FINDINGS)
-        _check_names("kinds", given=tuple(self.kinds), known=KINDS)
+        _check_names("kinds", given=tuple(self.kinds), known=(*KINDS, *MORE_KINDS))
         _check_names("trace", given=(self.trace,), known=get_args(TraceForm))
         _check_names("style", given=(self.style,), known=get_args(Style))
         if "pneumonia" in self.findings and "consolidation" not in self.findings:
@@ -85,8 +128,20 @@ class PhantomWorld:
             )
         if not set(self.severities) <= {1, 2, 3} or not self.severities:
             raise ConfigError(f"severities is {self.severities}; give one or more of 1 (mild), 2 and 3 (severe).")
+        compared = [kind for kind in COMPARING if self.kinds.get(kind, 0) > 0]
+        if compared and self.max_studies < 2:
+            raise ConfigError(
+                f"kinds names {compared[0]}, which compares a film with the one before, but max_studies is "
+                f"{self.max_studies}. Give 2 or more, or leave the kind out."
+            )
         if min(self.kinds.values()) < 0 or sum(self.kinds.values()) <= 0:
             raise ConfigError(f"kinds is {dict(self.kinds)}; shares must not be negative and need a positive sum.")
+
+    @property
+    def has_room_for_more(self) -> bool:
+        """Whether a film could hold one finding more than `max_findings`."""
+        names = [name for name in self.findings if name != "pneumonia"]
+        return sum(1 if name in UNSIDED else len(SIDES) for name in names) > self.max_findings
 
     @property
     def has_zones_held_out(self) -> bool:

@@ -1,22 +1,21 @@
 """Fields that both recipes' rows may have beside their own."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, cast, get_args
 
+from PIL import Image
+
 from radrl.answers import normalise, read_answer
-from radrl.config.schema import DataConfig
-from radrl.data.images import image_ref
-from radrl.data.sources import Row
+from radrl.config.data import DataConfig
+from radrl.data.kept import FilmNames
+from radrl.data.media import FORMS, image_of
+from radrl.data.rows import Row
 from radrl.errors import DataError
 from radrl.types import IMAGE_MARK, AnswerKind, Box, ImageRef, Triplet
 
 Relation = Literal["located_at", "suggestive_of", "modify"]
 Certainty = Literal["present", "absent", "uncertain"]
-
-MAX_PATH_LENGTH = 1000
-"""Characters beyond which the name of an image is taken for the image itself."""
-
 
 KINDS: Mapping[str, AnswerKind] = {
     "presence": AnswerKind.YES_NO,
@@ -26,16 +25,44 @@ KINDS: Mapping[str, AnswerKind] = {
 """Question kinds whose answers are always read the same way."""
 
 
-def images(row: Row, names: Sequence[str], *, field: str, config: DataConfig) -> tuple[ImageRef, ...]:
-    """The images of a row; relative paths start from `data.image_dir`, or from the file's folder."""
-    folder = Path(config.image_dir) if config.image_dir is not None else row.file.parent
-    for name in names:
-        if name.startswith("data:") or len(name) > MAX_PATH_LENGTH:
-            row.refuse(field, name, "a path; images written into the row (base64) are not read")
-    try:
-        return tuple(image_ref(folder / name) for name in names)
-    except DataError as error:
-        raise DataError(f"{row.origin}: field {field!r}: {error}") from error
+def images(
+    row: Row,
+    values: Sequence[object],
+    *,
+    field: str,
+    config: DataConfig,
+    films: FilmNames | None = None,
+    folder: Path | None = None,
+) -> tuple[ImageRef, ...]:
+    """The images of a row in any of the `media.FORMS`.
+
+    Relative paths start from `data.image_dir`, else from `folder` or else from the file's own.
+    """
+    start = Path(config.image_dir) if config.image_dir is not None else folder or row.file.parent
+    refs: list[ImageRef] = []
+    for value in values:
+        try:
+            ref = image_of(value, folder=start, preset=config.dicom_preset, films=films)
+        except DataError as error:
+            raise DataError(f"{row.origin}: field {field!r}: {error}") from error
+        refs.append(row.refuse(field, value, FORMS) if ref is None else ref)
+    return tuple(refs)
+
+
+def columns(row: Row, *, own: Collection[str]) -> dict[str, object]:
+    """The fields of a row that have no place of their own, without those that are images themselves.
+
+    Nothing that is written down could hold these.
+    """
+    return {name: row.value(name) for name, value in row.fields.items() if name not in own and not _holds_pixels(value)}
+
+
+def _holds_pixels(value: object) -> bool:
+    if isinstance(value, dict):
+        return any(map(_holds_pixels, cast("dict[str, object]", value).values()))
+    if isinstance(value, list):
+        return any(map(_holds_pixels, cast("list[object]", value)))
+    return isinstance(value, (bytes, bytearray, Image.Image))
 
 
 def turn(row: Row, role: Literal["user", "assistant"]) -> str:

@@ -34,6 +34,7 @@ class CausalLM:
     image_token_id = -1
     """No token is an image's."""
     image_placeholder = ""
+    image_rule = ""
     sees_images_whole = False
     longest_sequence = None
     resample = 0

@@ -64,6 +64,11 @@ class Family(Protocol):
         ...
 
     @property
+    def image_rule(self) -> str:
+        """What target sizes and tokens of images follow from, written out; equal rules give equal prompts."""
+        ...
+
+    @property
     def longest_sequence(self) -> int | None:
         """Most tokens of a prompt with its completion; past it positions change their meaning in mid-sequence."""
         ...

@@ -95,6 +95,11 @@ class Gemma3:
         return self._model.lm_head.weight
 
     @property
+    def image_rule(self) -> str:
+        """The tokens, of which every image has the same."""
+        return str(self._image_ids)
+
+    @property
     def pixels_per_token(self) -> int:
         """Pixels of the square over its tokens."""
         return self._size.width * self._size.height // self._tokens_per_image

@@ -98,6 +98,11 @@ class Phi4Multimodal:
         return self._model.lm_head.weight
 
     @property
+    def image_rule(self) -> str:
+        """Crops and the token."""
+        return f"{self.crops} {self.image_token_id}"
+
+    @property
     def pixels_per_token(self) -> int:
         """Two by two patches; the view of the whole comes on top."""
         return (MERGE * self.crops.patch_px) ** 2

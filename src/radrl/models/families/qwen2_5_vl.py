@@ -86,6 +86,12 @@ class Qwen25VL:
         return self._model.lm_head.weight
 
     @property
+    def image_rule(self) -> str:
+        """Grid and pixel bounds, and the token."""
+        bounds = self._processor.size
+        return f"{self._cell} {bounds['shortest_edge']} {bounds['longest_edge']} {self.image_token_id}"
+
+    @property
     def pixels_per_token(self) -> int:
         """Two by two patches."""
         return self._cell**2
