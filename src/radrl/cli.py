@@ -84,6 +84,12 @@ def train(
 
 
 @app.command()
+def doctor(settings: Settings = None) -> None:
+    """Say what a run needs, what of it is missing and how to get it; nothing is started."""
+    _end("radrl.doctor.command", "doctor_from", settings or [])
+
+
+@app.command()
 def sft(settings: Settings = None) -> None:
     """Warm a policy up on reference traces. Give the same command to resume."""
     _end("radrl.train", "sft_from", settings or [])
@@ -93,6 +99,18 @@ def sft(settings: Settings = None) -> None:
 def evaluate(settings: Settings = None) -> None:
     """Measure a model: strict and legacy accuracy, intervals, blind baselines, token probabilities."""
     _end("radrl.evaluate", "evaluate_from", settings or [])
+
+
+@app.command()
+def select(settings: Settings = None) -> None:
+    """Choose questions to train on: by chance or by strata, of all or of the hard ones, with their neighbours."""
+    _end("radrl.selection.command", "select_from", settings or [])
+
+
+@app.command()
+def sweep(settings: Settings = None) -> None:
+    """Train once for every point of a grid and compare the runs. Give the same command to go on."""
+    _end("radrl.sweep.command", "sweep_from", settings or [])
 
 
 @app.command()
@@ -122,6 +140,13 @@ def phantom(
     val: Annotated[int, typer.Option(help="Validation questions.")] = 100,
     test: Annotated[int, typer.Option(help="Held-out questions.")] = 200,
     ood: Annotated[int, typer.Option(help="Held-out questions with pairs of finding and zone never trained on.")] = 100,
+    split: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="SPLIT=NUMBER, any number of times: ood_phrasing, ood_mirrored, ood_technique, ood_difficulty, "
+            "ood_crowded."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="The world follows from it.")] = 0,
     size: Annotated[int, typer.Option(help="Side of the square images, in pixels.")] = 128,
     difficulty: Annotated[float, typer.Option(help="0 (findings stand out) to 1 (they drown in noise).")] = 0.2,
@@ -130,7 +155,8 @@ def phantom(
     kinds: Annotated[
         list[str] | None,
         typer.Option(
-            help="KIND=SHARE, any number of times: presence, view, location, severity, list, closed, choice, open."
+            help="KIND=SHARE, any number of times: presence, view, location, severity, list, closed, choice, open; "
+            "difference, progression, report, grounding, box_phrase, abstain; and rex_*, diff_*, mimic_*."
         ),
     ] = None,
     options: Annotated[int, typer.Option(help="Options of a closed question; a choice has four to seven.")] = 4,
@@ -138,7 +164,9 @@ def phantom(
     style: Annotated[str, typer.Option(help="full sentences, or short.")] = "full",
     under_report: Annotated[float, typer.Option(help="Probability that the traces overlook a finding.")] = 0.0,
     twins: Annotated[bool, typer.Option(help="Write a twin with one fact toggled for every study.")] = False,
-    layout: Annotated[str, typer.Option(help="Row form: cx_mind or chex_phi4mm.")] = "cx_mind",
+    layout: Annotated[
+        str, typer.Option(help="Row form (cx_mind, chex_phi4mm), or a data set whose files and folders to write.")
+    ] = "cx_mind",
     workers: Annotated[int, typer.Option(help="Processes that draw.")] = 1,
     sheet: Annotated[Path | None, typer.Option(help="PNG file for a labelled contact sheet.")] = None,
 ) -> None:
@@ -152,6 +180,7 @@ def phantom(
         val=val,
         test=test,
         ood=ood,
+        more_splits=split or [],
         seed=seed,
         size_px=size,
         difficulty=difficulty,
@@ -167,6 +196,66 @@ def phantom(
         sheet=sheet,
         **named,
     )
+
+
+@app.command()
+def convert(
+    source: Annotated[
+        Path | None,
+        typer.Argument(metavar="SRC", help="Folder of the data set, or completions.jsonl.", show_default=False),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Argument(help="Folder of rows (or file of completions) to write.", show_default=False)
+    ] = None,
+    data_set: Annotated[str | None, typer.Option("--from", help="What data set SRC is; see --list.")] = None,
+    to: Annotated[
+        str | None, typer.Option(help="chex_phi4mm: write a run's completions in CheX-Phi4MM's form.")
+    ] = None,
+    list_: Annotated[bool, typer.Option("--list", help="Print the names that --from takes, and stop.")] = False,
+    images: Annotated[Path | None, typer.Option(help="Folder of the films; SRC without.")] = None,
+    reports: Annotated[Path | None, typer.Option(help="Folder or table of the reports; SRC without.")] = None,
+    uncertain: Annotated[str, typer.Option(help="Uncertain labels: drop, positive or negative.")] = "drop",
+    readers: Annotated[str, typer.Option(help="Several readers become one by union or majority.")] = "union",
+    section: Annotated[str, typer.Option(help="Part of reports asked for: findings, impression or both.")] = "findings",
+    kinds: Annotated[str | None, typer.Option(help="Question kinds to write, commas between; all without.")] = None,
+    splits: Annotated[str, typer.Option(help="The publisher's splits, or new ones by patient.")] = "publisher",
+    traces: Annotated[
+        str, typer.Option(help="Reference traces to build: interleaved, plain, answer_first, or none.")
+    ] = "none",
+    seed: Annotated[int, typer.Option(help="The wordings of the traces follow from it.")] = 0,
+    languages: Annotated[str, typer.Option(help="Languages of the questions to write, commas between.")] = "en",
+) -> None:
+    """Turn a data set as its publisher ships it into training rows, split by patient. Films stay where they lie."""
+    if list_:
+        _run("radrl.data.convert_command", "list_data_sets")
+    _run(
+        "radrl.data.convert_command",
+        "convert_data_set",
+        source=source,
+        out=out,
+        data_set=data_set,
+        to=to,
+        images=images,
+        reports=reports,
+        uncertain=uncertain,
+        readers=readers,
+        section=section,
+        kinds=[kind.strip() for kind in (kinds or "").split(",") if kind.strip()],
+        splits=splits,
+        traces=traces,
+        seed=seed,
+        languages=[language.strip() for language in languages.split(",") if language.strip()],
+    )
+
+
+@app.command()
+def dicom(
+    file: Annotated[Path, typer.Argument(help="DICOM film, whatever its name ends in.", show_default=False)],
+    out: Annotated[Path | None, typer.Option(help="PNG file for the film in 8 bits.")] = None,
+    preset: Annotated[str, typer.Option(help="voi, mimic_jpg, chexpert or minmax.")] = "voi",
+) -> None:
+    """Say what a DICOM film tells of itself and how it becomes an 8-bit image; nothing of whose it is."""
+    _run("radrl.data.dicom.command", "dicom", file=file, out=out, preset=preset)
 
 
 @app.command()

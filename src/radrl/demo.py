@@ -22,7 +22,6 @@ from radrl.config.evaluation import EvaluateConfig
 from radrl.config.load import load_config
 from radrl.config.schema import Config
 from radrl.data.load import load_samples
-from radrl.data.select import Attempt, select_hard
 from radrl.durable import write_atomically
 from radrl.evaluate import evaluate
 from radrl.evaluation.records import read_records
@@ -35,6 +34,7 @@ from radrl.phantom.export import export
 from radrl.phantom.world import PhantomWorld
 from radrl.report.build import build_report
 from radrl.run import move_aside
+from radrl.selection.hardest import Attempt, select_hard
 from radrl.train import run_training, run_warm_up
 
 log = logging.getLogger(__name__)

@@ -74,6 +74,8 @@ class LineChart:
     """Whether the axis is percent of 1."""
     span: tuple[float, float] | None = None
     """First and last step of the axis, so that charts of one run can be compared; those of the points when None."""
+    counted: str = "Step"
+    """What the axis counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +165,7 @@ def draw_lines(chart: LineChart) -> Markup:
         _line(chart.trend, x, y, style="line") if chart.trend else "",
         *(_diamond(point, x, y, is_share=chart.is_share) for point in chart.checks),
         *(
-            _tooltip(point, edges, y, is_share=chart.is_share)
+            _tooltip(point, edges, y, is_share=chart.is_share, counted=chart.counted)
             for point, edges in zip(chart.points, _edges(chart.points, x), strict=True)
         ),
     ]
@@ -219,8 +221,8 @@ def _summary(chart: LineChart) -> str:
     shown = chart.trend or chart.points
     first, last = shown[0], shown[-1]
     return (
-        f"{chart.title}: {number(first.y, is_share=chart.is_share)} at step {first.x:g}, "
-        f"{number(last.y, is_share=chart.is_share)} at step {last.x:g}"
+        f"{chart.title}: {number(first.y, is_share=chart.is_share)} at {chart.counted.lower()} {first.x:g}, "
+        f"{number(last.y, is_share=chart.is_share)} at {chart.counted.lower()} {last.x:g}"
     )
 
 
@@ -341,9 +343,9 @@ def _diamond(point: Point, x: Scale, y: Scale, *, is_share: bool) -> str:
     )
 
 
-def _tooltip(point: Point, edges: tuple[float, float], y: Scale, *, is_share: bool) -> str:
+def _tooltip(point: Point, edges: tuple[float, float], y: Scale, *, is_share: bool, counted: str) -> str:
     left, right = edges
-    text = f"Step {point.x:g}: {number(point.y, is_share=is_share)}"
+    text = f"{counted} {point.x:g}: {number(point.y, is_share=is_share)}"
     if point.low is not None and point.high is not None:
         text += f" ({number(point.low, is_share=is_share)} to {number(point.high, is_share=is_share)})"
     return (

@@ -6,8 +6,11 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
+
+from radrl.data.images import open_image
+from radrl.errors import DataError
+from radrl.types import ImageRef
 
 LONGEST_SIDE_PX = 256
 """Pictures are scaled down to it, never up."""
@@ -30,21 +33,11 @@ def make_thumbnail(path: Path) -> Thumbnail | None:
     """The radiograph re-encoded small in grey; None when the file is gone or is no picture (the page says so)."""
     try:
         content = path.read_bytes()
-        with Image.open(io.BytesIO(content)) as image:
-            picture = _to_grey(image)
-    except (OSError, ValueError, Image.DecompressionBombError):
+        picture = open_image(ImageRef(path=str(path), sha256="")).convert("L")
+    except (OSError, DataError):
         return None
     picture.thumbnail((LONGEST_SIDE_PX, LONGEST_SIDE_PX), Image.Resampling.LANCZOS)
     return Thumbnail(key=hashlib.sha256(content).hexdigest()[:16], uri=_encode(picture))
-
-
-def _to_grey(image: Image.Image) -> Image.Image:
-    """8-bit grey. Pillow clips 16-bit greys instead of scaling them, so they are scaled here by their own range."""
-    if not image.mode.startswith(("I", "F")):
-        return image.convert("L")
-    values = np.asarray(image, dtype=np.float32)
-    low, high = float(values.min()), float(values.max())
-    return Image.fromarray(((values - low) / max(high - low, 1e-9) * 255).astype(np.uint8))
 
 
 def _encode(picture: Image.Image) -> str:

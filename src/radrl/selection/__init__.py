@@ -1,0 +1,1 @@
+"""Chooses the questions to train on: `radrl select`."""
