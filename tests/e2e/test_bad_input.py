@@ -70,7 +70,7 @@ def test_a_malformed_line_is_named_by_file_and_number(world, tmp_path):
     [
         ({"prompt": None, "question": "?"}, ["field 'prompt' is missing", "data.prompt_key"]),
         ({"prompt": 7}, ["field 'prompt' is 7, which is not a text"]),
-        ({"images": 7}, ["field 'images' is 7, which is not a list"]),
+        ({"images": 7}, ["field 'images' is 7, which is not a path, bytes, base64"]),
         ({"answer_set": ["perhaps"]}, ["'perhaps'", "answer"]),
     ],
 )

@@ -44,7 +44,7 @@ def cx_mind_paths(questions: Path, model: Path, *, stages=("closed", "open")) ->
         data = f"curriculum.stages.{number}.data"
         paths[f"{data}.train_files"] = questions / f"{stage}_train.jsonl"
         paths[f"{data}.val_files"] = questions / f"{stage}_val.jsonl"
-        paths[f"{data}.format_prompt"] = EXAMPLES / "prompts" / f"{stage}.jinja"
+        paths[f"{data}.format_prompt"] = EXAMPLES / "format_prompts" / f"{stage}.jinja"
     return paths
 
 
@@ -296,7 +296,7 @@ def test_the_joint_arm_asks_each_question_with_its_own_instruction_in_the_shares
     overlay = f"config={EXAMPLES / 'cx_mind_arms' / 'joint.yaml'}"
     stage = "curriculum.stages.0.data"
     paths = {f"{stage}.train_files": both["train"], f"{stage}.val_files": both["val"]}
-    paths[f"{stage}.format_prompt"] = EXAMPLES / "prompts" / "joint.jinja"
+    paths[f"{stage}.format_prompt"] = EXAMPLES / "format_prompts" / "joint.jinja"
     config = load_config(Config, [*settings(args, {}), overlay, *settings(paths, {})]).config
     prompts = build_curriculum(config, open_model(config)).stage.prompts.take(79)
 

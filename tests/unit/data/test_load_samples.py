@@ -114,7 +114,7 @@ def test_marks_are_put_in_front_when_there_are_none_and_must_match_otherwise(fol
     ("changes", "parts"),
     [
         ({"images": ["gone.png"]}, ["field 'images'", "gone.png does not exist"]),
-        ({"images": [3]}, ["field 'images'", "not a list of texts"]),
+        ({"images": [3]}, ["field 'images' is 3", "not a path, bytes, base64"]),
         ({"images": ["data:image/png;base64,iVBOR"]}, ["field 'images'", "base64"]),
         ({"prompt": None}, ["field 'prompt' is missing", "the row has prompt, answer", "set data.prompt_key"]),
         ({"prompt": 3}, ["field 'prompt' is 3", "not a text"]),
@@ -126,7 +126,7 @@ def test_marks_are_put_in_front_when_there_are_none_and_must_match_otherwise(fol
         ({"triplets": [["edema"]]}, ["field 'triplets'", "[head, relation, tail, certainty]"]),
         ({"boxes": [{"label": "e", "x0": 0.5, "y0": 0, "x1": 0.2, "y1": 1}]}, ["field 'boxes'", "x0 <= x1"]),
         ({"boxes": [[0, 0, 1, 1]]}, ["field 'boxes'", "label"]),
-        ({"videos": ["v.mp4"]}, ["field 'videos'", "videos are not read"]),
+        ({"videos": ["v.mp4"]}, ["field 'videos'", "v.mp4 does not exist"]),
     ],
 )
 def test_a_wrong_field_is_named_with_its_value_and_the_way_out(folder, changes, parts):
@@ -235,3 +235,19 @@ def test_a_format_prompt_that_loses_the_question_is_refused(folder, text, messag
     template.write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError, match=message):
         load(folder, closed_row(), config=DataConfig(format_prompt=str(template)))
+
+
+def test_row_7_rows_of_a_table_load_like_those_of_json(folder):
+    """A cell that is a JSON list is one, but where a text is asked for."""
+    table = folder / "rows.csv"
+    table.write_text(
+        "id,prompt,answer,images,options,answer_kind,image_size,view\n"
+        'c1,<image>Where?,"[2, 3, 4, 6]",a.png,,boxes,"[8, 6]",PA\n'
+        'c2,<image>then<image>now,edema,"[""a.png"", ""b.png""]","[""edema"", ""mass""]",,,\n',
+        encoding="utf-8",
+    )
+    boxed, compared = load_samples([str(table)], DataConfig())
+    assert (boxed.reference, boxed.answer) == ("[2, 3, 4, 6]", {"[0.25, 0.5, 0.5, 1]"})
+    assert boxed.columns == {"image_size": [8, 6], "view": "PA"}
+    assert (len(compared.images), compared.options, compared.columns) == (2, ("edema", "mass"), {})
+    assert compared.origin == f"{table}:3"

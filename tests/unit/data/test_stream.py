@@ -248,3 +248,20 @@ def test_pairs_keep_the_shares_and_resume():
 def test_half_a_pair_is_never_drawn():
     with pytest.raises(AssertionError):
         paired("ab", "").take(3)
+
+
+def test_what_is_drawn_is_prepared_when_it_is_drawn():
+    asked = []
+
+    def prepare(items):
+        asked.append(len(items))
+        return [item.upper() for item in items]
+
+    kinds = {"a": 1.0, "b": 1.0}
+    prepared = PromptStream(["a1", "b1", "c1"], seed=1, shuffle=False, quotas=by_first(kinds), prepare=prepare)
+    assert asked == []
+    assert sorted(prepared.take(2)) == ["A1", "B1"]
+    assert (prepared.items, prepared.unprepared) == (("A1", "B1"), ("a1", "b1"))
+    assert asked == [2, 2]
+    assert list(prepared.each(lambda item: item != "a1")) == ["B1"]
+    assert asked == [2, 2, 1]

@@ -12,6 +12,7 @@ import pytest
 from radrl.config.schema import DataConfig
 from radrl.data.load import load_samples
 from radrl.phantom.balance import Ledger
+from radrl.phantom.case import Case
 from radrl.phantom.command import phantom
 from radrl.phantom.export import export
 from radrl.phantom.items import ask_study
@@ -49,12 +50,19 @@ def _ask(world: PhantomWorld, *, split: str) -> Iterator[tuple[Question, Study]]
     """Questions without pictures: everything certain counts as visible."""
     ledger, index = Ledger(world, split=split), 0
     while True:
-        for study in draw_patient(world, index, split=split).studies:
-            sure = [fact for fact in study.facts if fact.certainty == "present"]
-            question = ledger.ask(study, visible=sure, rng=generator(world, index, study.index, purpose="question"))
+        patient = draw_patient(world, index, split=split)
+        for study in patient.studies:
+            sure = tuple(fact for fact in study.facts if fact.certainty == "present")
+            rng = generator(world, index, study.index, purpose="question")
+            question = ledger.ask(Case(patient=patient, study=study, visible=sure), rng)
             if question is not None:
                 yield question, study
         index += 1
+
+
+def _case(study: Study, *, toggled: Fact | None = None) -> Case:
+    patient = draw_patient(PhantomWorld(), 0, split="train")
+    return Case(patient=patient, study=study, visible=study.facts, toggled=toggled)
 
 
 def _right(question: Question, study: Study) -> int:
@@ -175,11 +183,9 @@ def test_a_finding_and_its_broader_name_never_stand_together():
 def test_the_finding_of_the_twin_is_an_option():
     world = replace(WHOLE, twins=True)
     pneumothorax = Fact(name="pneumothorax", side="right", shape=SHAPE)
-    study = _study(EFFUSION, world=world)
+    case = _case(_study(EFFUSION, world=world), toggled=pneumothorax)
     for index in range(40):
-        question = Ledger(world, split="train").ask(
-            study, visible=study.facts, toggled=pneumothorax, rng=generator(world, index, 0, purpose="question")
-        )
+        question = Ledger(world, split="train").ask(case, generator(world, index, 0, purpose="question"))
         assert question is not None
         assert Subject(name="pneumothorax", side="right") in question.subjects
 
@@ -237,9 +243,7 @@ def test_choices_are_asked_only_where_they_are_named():
 def test_a_world_with_too_few_findings_for_four_options_asks_something_else():
     world = PhantomWorld(findings=("pneumothorax",), kinds={"choice": 0.9, "presence": 0.1})
     study = _study(Fact(name="pneumothorax", side="left", shape=SHAPE), world=world)
-    question = Ledger(world, split="train").ask(
-        study, visible=study.facts, rng=generator(world, 0, 0, purpose="question")
-    )
+    question = Ledger(world, split="train").ask(_case(study), generator(world, 0, 0, purpose="question"))
     assert question is not None
     assert question.kind == "presence"
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from radrl.phantom.balance import Ledger
+from radrl.phantom.case import Case
 from radrl.phantom.questions import Question, Subject, list_question, location_question
 from radrl.phantom.sampling import draw_patient, generator
 from radrl.phantom.scene import FINDINGS, Fact, Study
@@ -20,10 +21,11 @@ def _ask(world: PhantomWorld, *, split: str, number: int) -> Iterator[tuple[Ques
     """Questions of scenes alone: everything certain counts as visible, nothing is drawn."""
     ledger, index = Ledger(world, split=split), 0
     while sum(ledger.asked.values()) < number:
-        for study in draw_patient(world, index, split=split).studies:
-            sure = [fact for fact in study.facts if fact.certainty == "present"]
+        patient = draw_patient(world, index, split=split)
+        for study in patient.studies:
+            sure = tuple(fact for fact in study.facts if fact.certainty == "present")
             rng = generator(world, index, study.index, purpose="question")
-            question = ledger.ask(study, visible=sure, rng=rng)
+            question = ledger.ask(Case(patient=patient, study=study, visible=sure), rng)
             if question is not None:
                 yield question, study
         index += 1
@@ -130,11 +132,12 @@ def test_no_question_rests_on_a_finding_that_cannot_be_told():
 
 
 def test_a_study_without_anything_to_ask_is_left_out():
-    study = draw_patient(WHOLE, 0, split="train").studies[0]
+    patient = draw_patient(WHOLE, 0, split="train")
     hidden = Fact(name="consolidation", side="left", zone="mid", shape=(0.5,) * 8)
     ledger = Ledger(_only(WHOLE, "open"), split="train")
     rng = generator(WHOLE, 0, 0, purpose="question")
-    assert ledger.ask(replace(study, facts=(hidden,)), visible=[], rng=rng) is None
+    study = replace(patient.studies[0], facts=(hidden,))
+    assert ledger.ask(Case(patient=patient, study=study, visible=()), rng) is None
 
 
 def test_kinds_come_in_their_shares():

@@ -9,6 +9,7 @@ import pytest
 
 from radrl.graph.extract import extract
 from radrl.phantom.balance import Ledger
+from radrl.phantom.case import Case
 from radrl.phantom.export import export
 from radrl.phantom.items import reported_part
 from radrl.phantom.questions import Question, Subject, open_question, presence_question
@@ -31,10 +32,11 @@ def _study(*facts: Fact, world: PhantomWorld = WORLD) -> Study:
 def _questions(world: PhantomWorld, *, patients: int) -> Iterator[tuple[Question, Study]]:
     ledger = Ledger(world, split="train")
     for index in range(patients):
-        for study in draw_patient(world, index, split="train").studies:
-            sure = [fact for fact in study.facts if fact.certainty == "present"]
+        patient = draw_patient(world, index, split="train")
+        for study in patient.studies:
+            sure = tuple(fact for fact in study.facts if fact.certainty == "present")
             rng = generator(world, index, study.index, purpose="question")
-            question = ledger.ask(study, visible=sure, rng=rng)
+            question = ledger.ask(Case(patient=patient, study=study, visible=sure), rng)
             if question is not None:
                 yield question, study
 

@@ -26,7 +26,9 @@ def make_world(folder: Path) -> Path:
         {"id": f"q{at}", "prompt": f"Is there a left pleural effusion, {at}?", "answer": TRACE, "images": []}
         for at in range(8)
     ]
-    (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    too_long = {**rows[0], "id": "long", "prompt": " and ".join(row["prompt"] for row in rows)}
+    train = [*rows, too_long]
+    (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in train), encoding="utf-8")
     (folder / "val.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows[:3]), encoding="utf-8")
     (folder / "rewards.py").write_text(REWARD, encoding="utf-8")
     build_tiny(folder / "model", corpus=[TRACE, *(row["prompt"] for row in rows)], vocab_size=400)

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from radrl.config.schema import Config
+from radrl.data.dropped import DropList
 from radrl.errors import ConfigError
 from radrl.stages import build_curriculum, check_rubrics
 from radrl.types import Prompt
@@ -13,17 +14,26 @@ from radrl.types import Prompt
 class WordAdapter:
     """Renders a sample to one token a word."""
 
-    def __init__(self):
-        self.num_rendered = 0
+    fingerprint = None
 
-    def render(self, sample):
-        self.num_rendered += 1
-        return Prompt(
-            sample=sample,
-            text=sample.question,
-            token_ids=tuple(range(len(sample.question.split()))),
-            num_image_tokens=0,
-        )
+    def __init__(self):
+        self.num_measured = self.num_rendered = 0
+
+    def prompt_lengths(self, samples):
+        self.num_measured += len(samples)
+        return [len(sample.question.split()) for sample in samples]
+
+    def render_batch(self, samples):
+        self.num_rendered += len(samples)
+        return [
+            Prompt(
+                sample=sample,
+                text=sample.question,
+                token_ids=tuple(range(len(sample.question.split()))),
+                num_image_tokens=0,
+            )
+            for sample in samples
+        ]
 
 
 def write_rows(path, *, kind, number, twins=False):
@@ -65,13 +75,51 @@ def test_a_stage_mixes_its_files_by_weight_and_takes_kinds_within_them(files):
     assert counts == {"first-presence": 3, "second-presence": 3, "second-open": 6}
 
 
-def test_files_that_several_stages_share_are_read_and_rendered_once(files):
+def test_row_12_a_mixture_of_sources_goes_on_where_it_was_when_it_is_resumed(files):
+    """Weights, kinds and twins together; prompts are rendered as they are drawn."""
+    data = {"train_files": files, "weights": [1, 3], "twins": True}
+    built = [build_curriculum(a_config({"name": "a", "steps": 1, "data": data}), WordAdapter()) for _ in range(2)]
+    whole, resumed = (curriculum.stage.prompts for curriculum in built)
+    expected = [[prompt.sample.id for prompt in whole.take(4)] for _ in range(12)]
+    before = build_curriculum(a_config({"name": "a", "steps": 1, "data": data}), WordAdapter()).stage.prompts
+    first = [[prompt.sample.id for prompt in before.take(4)] for _ in range(5)]
+    resumed.load_state_dict(json.loads(json.dumps(before.state_dict())))
+    assert first + [[prompt.sample.id for prompt in resumed.take(4)] for _ in range(7)] == expected
+
+
+def test_files_that_several_stages_share_are_read_and_measured_once(files):
     adapter = WordAdapter()
     data = {"train_files": files, "val_files": [files[1]]}
     build_curriculum(
         a_config({"name": "a", "steps": 1, "data": data}, {"name": "b", "steps": 1, "data": data}), adapter
     )
-    assert adapter.num_rendered == 20 + 10
+    assert adapter.num_measured == 20 + 10
+
+
+def test_prompts_are_rendered_when_they_are_drawn(files):
+    adapter = WordAdapter()
+    curriculum = build_curriculum(
+        a_config({"name": "a", "steps": 1}, data={"train_files": files, "val_files": files}), adapter
+    )
+    assert adapter.num_rendered == 0
+    assert [prompt.token_ids for prompt in curriculum.stage.prompts.take(4)] == [(0, 1, 2)] * 4
+    assert [prompt.token_ids for prompt in curriculum.stage.validation.prompts[18:25]] == [(0, 1, 2)] * 2
+    assert adapter.num_rendered == 4 + 2
+
+
+def test_rows_over_the_limit_are_left_out_and_noted_once_however_many_stages_share_them(files, tmp_path):
+    long = tmp_path / "long.jsonl"
+    row = {"id": "long", "prompt": "Is it there or is it not?", "answer": "<answer>yes</answer>", "kind": "presence"}
+    long.write_text(json.dumps(row) + "\n", encoding="utf-8")
+    drops = DropList()
+    stages = [{"name": name, "steps": 1, "data": {"train_files": [files[0], str(long)]}} for name in "ab"]
+    curriculum = build_curriculum(a_config(*stages, data={"max_prompt_length": 5}), WordAdapter(), drops=drops)
+
+    assert [len(stage.prompts) for stage in curriculum.stages] == [10, 10]
+    assert drops.counts() == {"overlong": 1}
+    assert drops.records() == [
+        {"reason": "overlong", "id": "long", "origin": f"{long}:1", "detail": "7 tokens, 5 allowed"}
+    ]
 
 
 def test_every_stage_has_its_own_validation_rewards_limits_and_instruction(files, tmp_path):

@@ -2,8 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from radrl.data.select import Attempt, hardness, quotas, select_hard, stratum
 from radrl.errors import DataError
+from radrl.selection.hardest import Attempt, hardness, remainder_quotas, select_hard, stratum
 from radrl.types import AnswerKind, Sample
 
 
@@ -70,9 +70,9 @@ def test_options_are_alike_whichever_is_right():
 
 
 def test_quotas_give_the_largest_remainders_the_rest_and_add_up():
-    assert quotas({("a", ""): 5, ("b", ""): 3, ("c", ""): 2}, 4) == {("a", ""): 2, ("b", ""): 1, ("c", ""): 1}
+    assert remainder_quotas({("a", ""): 5, ("b", ""): 3, ("c", ""): 2}, 4) == {("a", ""): 2, ("b", ""): 1, ("c", ""): 1}
     for size in range(11):
-        given = quotas({("a", ""): 5, ("b", ""): 3, ("c", ""): 2}, size)
+        given = remainder_quotas({("a", ""): 5, ("b", ""): 3, ("c", ""): 2}, size)
         assert sum(given.values()) == size
         assert all(abs(given[key] - size * share) < 1 for key, share in zip(given, (0.5, 0.3, 0.2), strict=True))
 
