@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from unittest import mock
@@ -25,7 +26,10 @@ ENVIRONMENT = {
 }
 TIMEOUT_S = 300
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["radrl.train", "radrl.evaluate", "radrl.models.command", "radrl.report.build"])
+# Python has one fork server a process, which whoever comes first sets up: the workers of rewards, with other modules
+# and another environment.
+SERVER = forkserver.ForkServer()
+SERVER.set_forkserver_preload(["radrl.train", "radrl.evaluate", "radrl.models.command", "radrl.report.build"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +68,8 @@ def radrl(
     """
     with NamedTemporaryFile() as log:
         process = FORKS.Process(target=_command, args=(args, folder, Path(log.name), moment, sends, largest_file_bytes))
-        with mock.patch.dict(os.environ, ENVIRONMENT):
+        own_server = mock.patch.object(forkserver, "connect_to_new_process", SERVER.connect_to_new_process)
+        with mock.patch.dict(os.environ, ENVIRONMENT), own_server:
             process.start()
         process.join(TIMEOUT_S)
         if process.exitcode is None:

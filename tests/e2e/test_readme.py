@@ -8,6 +8,7 @@ import pytest
 from radrl.cli import app
 from radrl.config.load import load_config
 from radrl.config.schema import Config
+from radrl.config.sweep import SweepConfig
 
 ROOT = Path(__file__).parents[2]
 
@@ -50,8 +51,11 @@ def test_every_make_target_of_the_readme_exists(code):
 
 
 def test_every_configuration_file_of_the_readme_loads(code):
-    for file in re.findall(r"config=([\w./-]+\.yaml)", code):
-        assert load_config(Config, [f"config={ROOT / file}"]).warnings == ()
+    named = re.findall(r"radrl (\w+) +config=([\w./-]+\.yaml)", code)
+    assert len(named) > 3
+    for command, file in named:
+        schema = SweepConfig if command == "sweep" else Config
+        assert load_config(schema, [f"config={ROOT / file}"]).warnings == ()
 
 
 def test_every_linked_file_of_the_readme_exists(readme):
