@@ -21,6 +21,7 @@ from radrl.errors import DataError
 from radrl.evaluation.blind import shuffle_images
 from radrl.evaluation.intervals import Bootstrap, Estimate
 from radrl.evaluation.records import EvalRecord, Judged, judge, write_records
+from radrl.evaluation.responses import Response
 from radrl.evaluation.summary import Blind, Settings, Summary, make_blind, summarise
 from radrl.exits import guarded
 from radrl.models.load import load_adapter
@@ -171,7 +172,7 @@ def _ask(
     groups = track(
         sampler.generate(prompts, sampling), description=title or "", total=len(prompts), disable=title is None
     )
-    return [judge(completion, token_probs=config.token_probs) for group in groups for completion in group]
+    return [judge(Response.of(completion), token_probs=config.token_probs) for group in groups for completion in group]
 
 
 def _check_lengths(prompts: Sequence[Prompt], *, limit: int) -> None:

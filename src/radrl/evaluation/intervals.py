@@ -5,7 +5,7 @@ evidence. Metrics that share a `Bootstrap` share its resamples, which is what ma
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -115,6 +115,15 @@ def ratio_of(name: str, numerators: Sequence[float], denominators: Sequence[floa
     """Sum of the numerators over sum of the denominators: a pooled (micro) share."""
     terms = np.stack([np.asarray(numerators, dtype=np.float64), np.asarray(denominators, dtype=np.float64)], axis=1)
     return Statistic(name=name, terms=terms, finish=_first_over_second)
+
+
+def among(statistic: Statistic, *, rows: Sequence[int], num_rows: int) -> Statistic:
+    """The statistic of some rows as one of all, to which the others add nothing."""
+    if len(rows) == num_rows:
+        return statistic
+    terms = np.zeros((num_rows, statistic.terms.shape[1]))
+    terms[list(rows)] = statistic.terms
+    return replace(statistic, terms=terms)
 
 
 def divide(numerators: Float[ndarray, "*S"], denominators: Float[ndarray, "*S"]) -> Float[ndarray, "*S"]:

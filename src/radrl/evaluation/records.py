@@ -7,15 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from radrl.answers import agree, canonical_answer, predicted_answer
+from radrl.answers.reading import answer_text
 from radrl.errors import DataError
 from radrl.evaluation.calibration import span_confidence
 from radrl.evaluation.metrics.graph import GraphMatch, match_graphs
 from radrl.evaluation.metrics.legacy import substring_match
+from radrl.evaluation.responses import Response
+from radrl.evaluation.tasks import Task, task_of
 from radrl.graph.lexicon.findings import NO_FINDING
+from radrl.graph.types import KnowledgeGraph
 from radrl.jsonl import append_jsonl, read_jsonl
 from radrl.rewards.graph_overlap import reasoning_graphs
 from radrl.text import Span, Trace, first_sentence, parse_trace
-from radrl.types import Completion, Sample
+from radrl.types import Sample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,12 +88,26 @@ class Judged:
 
     sample: Sample
     record: EvalRecord
-    is_strict: bool
-    """Whether the trace is think and answer pairs and nothing else."""
+    trace: Trace
+    """The completion's tags, parsed."""
+    answer_text: str | None
+    """Its final answer as it is written; None when it gives none."""
     is_truncated: bool
-    """Whether the completion ran into the length limit."""
+    """Whether the completion ran into the length limit, as far as its source tells."""
+    graphs: tuple[KnowledgeGraph, KnowledgeGraph] | None
+    """What its thoughts state, and what the reference does; None for a sample without a reference graph."""
     graph: GraphMatch | None
-    """None for a sample without a reference graph."""
+    """How the two compare; None likewise."""
+
+    @property
+    def is_strict(self) -> bool:
+        """Whether the trace is think and answer pairs and nothing else."""
+        return self.trace.is_strict
+
+    @property
+    def task(self) -> Task:
+        """What the question is a test of."""
+        return task_of(self.sample)
 
     @property
     def prediction(self) -> frozenset[str] | None:
@@ -107,15 +125,16 @@ class Judged:
         return self.sample.origin.rpartition(":")[0]
 
 
-def judge(completion: Completion, *, token_probs: bool = False) -> Judged:
+def judge(response: Response, *, token_probs: bool = False) -> Judged:
     """Read a completion's answer and reasoning and compare them with its sample's."""
-    sample, text = completion.prompt.sample, completion.text
+    sample, text = response.sample, response.text
     trace = parse_trace(text)
     gold = gold_answer(sample)
     prediction = predicted_answer(sample, text=text, trace=trace)
+    graphs = reasoning_graphs(sample, text, trace, extractor="rules")
     record = EvalRecord(
         id=sample.id,
-        index=completion.index,
+        index=response.index,
         patient_id=sample.patient_id,
         kind=sample.kind,
         question=sample.question,
@@ -125,17 +144,19 @@ def judge(completion: Completion, *, token_probs: bool = False) -> Judged:
         correct=agree(prediction, gold, kind=sample.answer_kind),
         is_correct_legacy=substring_match(text, gold or {NO_FINDING}),
         parse_ok=prediction is not None,
-        token_ids=completion.token_ids,
-        token_logprobs=completion.logprobs,
-        confidence=_confidence(completion, trace, is_readable=prediction is not None),
-        token_texts=completion.token_texts if token_probs else None,
+        token_ids=response.token_ids,
+        token_logprobs=response.token_logprobs,
+        confidence=_confidence(response, trace, is_readable=prediction is not None),
+        token_texts=response.token_texts if token_probs else None,
     )
     return Judged(
         sample=sample,
         record=record,
-        is_strict=trace.is_strict,
-        is_truncated=completion.stop == "length",
-        graph=_match_graph(sample, text, trace),
+        trace=trace,
+        answer_text=answer_text(sample, text=text, trace=trace),
+        is_truncated=response.stop == "length",
+        graphs=graphs,
+        graph=None if graphs is None else match_graphs(*graphs, when_empty=1.0),
     )
 
 
@@ -175,19 +196,14 @@ def answer_span(text: str, trace: Trace, *, is_readable: bool = True) -> Span | 
     return trace.answers[-1] if trace.answers else _first_sentence_span(text) if is_readable else None
 
 
-def _confidence(completion: Completion, trace: Trace, *, is_readable: bool) -> float | None:
-    span = answer_span(completion.text, trace, is_readable=is_readable)
+def _confidence(response: Response, trace: Trace, *, is_readable: bool) -> float | None:
+    span = answer_span(response.text, trace, is_readable=is_readable)
     if span is None:
         return None
-    return span_confidence(token_texts=completion.token_texts, token_logprobs=completion.logprobs, span=span)
+    return span_confidence(token_texts=response.token_texts, token_logprobs=response.token_logprobs, span=span)
 
 
 def _first_sentence_span(text: str) -> Span:
     sentence = first_sentence(text)
     start = text.index(sentence)
     return Span(start=start, end=start + len(sentence), text=sentence)
-
-
-def _match_graph(sample: Sample, text: str, trace: Trace) -> GraphMatch | None:
-    graphs = reasoning_graphs(sample, text, trace, extractor="rules")
-    return None if graphs is None else match_graphs(graphs[0], graphs[1], when_empty=1.0)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from radrl.evaluation.blind import AnswerFrequencies, BlindRow, frequency_rows, shuffled_row
 from radrl.evaluation.calibration import Calibration, calibrate
+from radrl.evaluation.families import FAMILIES
 from radrl.evaluation.intervals import Bootstrap, Estimate
 from radrl.evaluation.measures import Block, measure
 from radrl.evaluation.records import Judged, agreement
@@ -14,7 +15,6 @@ from radrl.types import Sample
 CONVENTIONS: Mapping[str, str] = {
     "answer": "The last answer block of the completion, read strictly; names are canonical (CheXpert-14 synonyms by "
     "table). Where the reference has no tags, a completion without tags is answered by its first sentence.",
-    "accuracy": "Exact set match, averaged over completions.",
     "unreadable": "An answer that cannot be read is wrong, counts in every metric and is listed under parse_failures.",
     "empty_sets": "Gold and prediction both empty (no finding) score 1 and add nothing to micro counts; where one of "
     "them is empty the score is 0.",
@@ -86,6 +86,9 @@ class Summary:
     overall: Block
     per_kind: dict[str, Block]
     per_file: dict[str, Block]
+    per_task: dict[str, Block]
+    per_group: dict[str, dict[str, Block]]
+    """Grouping -> its value -> the completions that have it: columns that were asked for, and subgroups."""
     agreement: float
     """Mean over questions of the share of the n completions that give the most frequent answer."""
     calibration: Calibration
@@ -113,7 +116,7 @@ class Summary:
                 "max_response_length": settings.max_response_length,
                 "seed": settings.seed,
             },
-            "conventions": dict(CONVENTIONS),
+            "conventions": {**CONVENTIONS, **self._meanings()},
             "intervals": {
                 "unit": self.unit,
                 "resamples": bootstrap.resamples,
@@ -123,14 +126,37 @@ class Summary:
             "overall": self.overall.to_json(),
             "per_kind": {kind: block.to_json() for kind, block in self.per_kind.items()},
             "per_file": {file: block.to_json() for file, block in self.per_file.items()},
+            "per_task": {task: block.to_json() for task, block in self.per_task.items()},
+            "per_group": {
+                grouping: {value: block.to_json() for value, block in blocks.items()}
+                for grouping, blocks in self.per_group.items()
+            },
             "agreement": self.agreement,
             "calibration": self.calibration.to_json(),
             "blind": self.blind.to_json(),
         }
 
+    def _meanings(self) -> dict[str, str]:
+        return {
+            name: meaning
+            for family in FAMILIES
+            for name, meaning in family.metrics.items()
+            if name in self.overall.metrics
+        }
 
-def summarise(judged: Sequence[Judged], *, settings: Settings, bootstrap: Bootstrap, blind: Blind) -> Summary:
-    """Measure everything, by kind and by file; `judged` is not empty."""
+
+def summarise(
+    judged: Sequence[Judged],
+    *,
+    settings: Settings,
+    bootstrap: Bootstrap,
+    blind: Blind,
+    groupings: Mapping[str, Callable[[Sample], str | None]] | None = None,
+) -> Summary:
+    """Measure everything, by kind, file, task and the given groupings; `judged` is not empty.
+
+    A grouping names the group of a sample; None leaves the sample out of it.
+    """
     by_question = _grouped(judged, key=lambda one: one.sample.id)
     return Summary(
         settings=settings,
@@ -139,6 +165,11 @@ def summarise(judged: Sequence[Judged], *, settings: Settings, bootstrap: Bootst
         overall=measure(judged, bootstrap=bootstrap),
         per_kind=_measured(_grouped(judged, key=lambda one: one.sample.kind), bootstrap),
         per_file=_measured(_grouped(judged, key=lambda one: one.file), bootstrap),
+        per_task=_measured(_grouped(judged, key=lambda one: one.task), bootstrap),
+        per_group={
+            name: _measured(_grouped(judged, key=lambda one, of=group_of: of(one.sample)), bootstrap)
+            for name, group_of in (groupings or {}).items()
+        },
         agreement=sum(agreement(group) for group in by_question.values()) / len(by_question),
         calibration=calibrate([one.record.confidence for one in judged], [one.record.correct for one in judged]),
         blind=blind,
@@ -174,10 +205,11 @@ def make_blind(
     )
 
 
-def _grouped(judged: Sequence[Judged], *, key: Callable[[Judged], str]) -> dict[str, list[Judged]]:
+def _grouped(judged: Sequence[Judged], *, key: Callable[[Judged], str | None]) -> dict[str, list[Judged]]:
     groups: defaultdict[str, list[Judged]] = defaultdict(list)
     for one in judged:
-        groups[key(one)].append(one)
+        if (group := key(one)) is not None:
+            groups[group].append(one)
     return dict(groups)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from radrl.evaluation.records import Judged, judge
+from radrl.evaluation.responses import Response
 from radrl.types import AnswerKind, Completion, ImageRef, Prompt, Sample
 
 
@@ -56,7 +57,7 @@ def complete(sample: Sample, text: str, *, index: int = 0, logprob: float = -0.5
 
 
 def judged(sample: Sample, text: str, *, index: int = 0) -> Judged:
-    return judge(complete(sample, text, index=index))
+    return judge(Response.of(complete(sample, text, index=index)))
 
 
 def render(sample: Sample) -> Prompt:

@@ -7,6 +7,7 @@ from evaluation_builders import answering, complete, judged, listing, presence
 
 from radrl.errors import DataError
 from radrl.evaluation.records import EvalRecord, agreement, judge, read_records, write_records
+from radrl.evaluation.responses import Response
 from radrl.types import AnswerKind, Triplet
 
 ROW = [
@@ -61,14 +62,14 @@ def test_confidence_is_that_of_the_final_answers_tokens():
     start = text.rindex("yes")
     logprobs = [-5.0] * len(completion.logprobs)
     logprobs[start : start + 3] = [math.log(0.5)] * 3
-    assert judge(replace(completion, logprobs=tuple(logprobs))).record.confidence == pytest.approx(0.5)
+    assert judge(Response.of(replace(completion, logprobs=tuple(logprobs)))).record.confidence == pytest.approx(0.5)
 
 
 def test_answer_first_data_are_answered_by_the_first_sentence_and_its_tokens():
     sample = replace(presence(1, gold="yes"), reference="Yes. There is fluid.")
     completion = complete(sample, "Yes. The angle is blunt.")
     logprobs = (-0.1,) * 3 + (-9.0,) * (len(completion.logprobs) - 3)
-    record = judge(replace(completion, logprobs=logprobs)).record
+    record = judge(Response.of(replace(completion, logprobs=logprobs))).record
     assert record.correct
     assert record.confidence == pytest.approx(math.exp(-0.1))
 
@@ -80,7 +81,7 @@ def test_a_row_has_the_agreed_fields_in_order():
 def test_row_79_token_probabilities_name_id_text_probability_and_logprob_of_every_token():
     """Spec row 79: per token id, text, probability and log-probability, aligned."""
     completion = complete(presence(1, gold="yes"), answering("yes"), logprob=math.log(0.25))
-    row = judge(completion, token_probs=True).record.to_json()
+    row = judge(Response.of(completion), token_probs=True).record.to_json()
     assert list(row) == [*ROW, "token_texts", "token_probs"]
     tokens = list(zip(row["token_ids"], row["token_texts"], row["token_probs"], row["token_logprobs"], strict=True))
     assert tokens[0] == (ord("<"), "<", pytest.approx(0.25), pytest.approx(math.log(0.25)))
@@ -90,7 +91,7 @@ def test_row_79_token_probabilities_name_id_text_probability_and_logprob_of_ever
 
 def test_records_come_back_from_a_file_as_they_were_written(tmp_path):
     completions = [complete(presence(i, gold="yes"), answering(answer)) for i, answer in enumerate(["yes", "?", "no"])]
-    records = [judge(completion, token_probs=True).record for completion in completions]
+    records = [judge(Response.of(completion), token_probs=True).record for completion in completions]
     write_records(tmp_path / "samples.jsonl", records)
     assert list(read_records(tmp_path / "samples.jsonl")) == records
     assert [path.name for path in tmp_path.iterdir()] == ["samples.jsonl"]
