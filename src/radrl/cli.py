@@ -102,6 +102,50 @@ def evaluate(settings: Settings = None) -> None:
 
 
 @app.command()
+def ask(
+    model: Annotated[
+        Path, typer.Argument(help="Folder of a model, of a run, or of one of its checkpoints.", show_default=False)
+    ],
+    image: Annotated[Path, typer.Argument(help="Film: PNG, JPEG, TIFF or DICOM.", show_default=False)],
+    question: Annotated[str, typer.Argument(help="The question, in quotes.", show_default=False)],
+    also: Annotated[
+        list[Path] | None, typer.Option(help="A further film of the patient, such as a prior one; any number of times.")
+    ] = None,
+    kind: Annotated[
+        str,
+        typer.Option(
+            help="How the answer is read: text, yes_no, choice, set, number or boxes. It is not guessed from the "
+            "question."
+        ),
+    ] = "text",
+    options: Annotated[str | None, typer.Option(help="Options of a choice, with commas between.")] = None,
+    temperature: Annotated[float, typer.Option(help="Sampling temperature; 0 is greedy.")] = 0.0,
+    n: Annotated[int, typer.Option("--n", help="Answers to draw, whose agreement is told; needs a temperature.")] = 1,
+    max_tokens: Annotated[int, typer.Option(help="Longest answer in tokens.")] = 512,
+    seed: Annotated[int, typer.Option(help="Sampling follows from it.")] = 1,
+    page: Annotated[Path | None, typer.Option(help="HTML file to write, with the film and every token.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead.")] = False,
+) -> None:
+    """Ask one question about one film: steps, answer, facts and how likely each word was. Not for clinical use."""
+    _run(
+        "radrl.ask",
+        "ask",
+        model=model,
+        image=image,
+        question=question,
+        also=also or [],
+        kind=kind,
+        options=[option.strip() for option in (options or "").split(",") if option.strip()],
+        temperature=temperature,
+        n=n,
+        max_tokens=max_tokens,
+        seed=seed,
+        page=page,
+        as_json=json,
+    )
+
+
+@app.command()
 def select(settings: Settings = None) -> None:
     """Choose questions to train on: by chance or by strata, of all or of the hard ones, with their neighbours."""
     _end("radrl.selection.command", "select_from", settings or [])
@@ -160,10 +204,18 @@ def phantom(
         ),
     ] = None,
     options: Annotated[int, typer.Option(help="Options of a closed question; a choice has four to seven.")] = 4,
-    trace: Annotated[str, typer.Option(help="interleaved or plain.")] = "interleaved",
+    trace: Annotated[str, typer.Option(help="interleaved, plain, or answer: no reasoning.")] = "interleaved",
     style: Annotated[str, typer.Option(help="full sentences, or short.")] = "full",
     under_report: Annotated[float, typer.Option(help="Probability that the traces overlook a finding.")] = 0.0,
     twins: Annotated[bool, typer.Option(help="Write a twin with one fact toggled for every study.")] = False,
+    more: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="KNOB=VALUE of the world's further knobs, any number of times: normal_share, severities=2,3, "
+            "uncertain_share, ap_share, max_studies, variability, zoned_options=false, questions_per_study.",
+        ),
+    ] = None,
     layout: Annotated[
         str, typer.Option(help="Row form (cx_mind, chex_phi4mm), or a data set whose files and folders to write.")
     ] = "cx_mind",
@@ -191,6 +243,7 @@ def phantom(
         style=style,
         under_report=under_report,
         twins=twins,
+        more_knobs=more or [],
         layout=layout,
         num_workers=workers,
         sheet=sheet,
@@ -421,6 +474,49 @@ def graph_compare(
 
 
 @app.command()
+def compare(
+    evaluations: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="EVAL",
+            help="Folders of `radrl evaluate`, the first to compare the others with; or folders that hold one a "
+            "training seed.",
+            show_default=False,
+        ),
+    ],
+    metric: Annotated[
+        str,
+        typer.Option(
+            help="accuracy, sample_f1, jaccard, graph_f1, readable, confidence, brier, response_tokens or "
+            "legacy_substring_accuracy."
+        ),
+    ] = "accuracy",
+    at_least: Annotated[
+        float | None,
+        typer.Option(help="Fail unless the lower limit of every difference from the first reaches this: -0.02."),
+    ] = None,
+    common: Annotated[bool, typer.Option("--common", help="Compare the questions that all of them have.")] = False,
+    out: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
+    html: Annotated[Path | None, typer.Option(help="HTML file for what changed and where they part ways.")] = None,
+    resamples: Annotated[int, typer.Option(help="Resamples of patients and seeds behind every interval.")] = 1000,
+    seed: Annotated[int, typer.Option(help="The resamples follow from it.")] = 0,
+) -> None:
+    """Compare models question by question, or recipes over their training seeds, with intervals and McNemar's test."""
+    _run(
+        "radrl.compare",
+        "compare",
+        evaluations=evaluations,
+        metric=metric,
+        at_least=at_least,
+        common=common,
+        out=out,
+        html=html,
+        resamples=resamples,
+        seed=seed,
+    )
+
+
+@app.command()
 def export(
     run: Annotated[
         Path, typer.Argument(help="Folder of a run, of one of its checkpoints, or of a model.", show_default=False)
@@ -450,6 +546,55 @@ def export(
         force=force,
         upload=upload,
     )
+
+
+study = typer.Typer(help="Blinded rating of a model's reasoning by readers.", no_args_is_help=True)
+app.add_typer(study, name="reader-study")
+
+
+@study.command("export")
+def study_export(
+    out: Annotated[Path, typer.Argument(help="Folder to write; new or empty.", show_default=False)],
+    evaluations: Annotated[
+        list[Path],
+        typer.Argument(metavar="EVAL", help="Folders of `radrl evaluate`, of the same questions.", show_default=False),
+    ],
+    questions: Annotated[int, typer.Option(help="Questions that readers see, each with every model's answer.")] = 50,
+    raters: Annotated[int, typer.Option(help="Readers.")] = 2,
+    seed: Annotated[int, typer.Option(help="Questions and orders follow from it.")] = 0,
+    repeat: Annotated[float, typer.Option(help="Share of the answers that each reader sees twice.")] = 0.1,
+    data: Annotated[
+        list[str] | None, typer.Option(help="The evaluated files, if they are elsewhere now; any number of times.")
+    ] = None,
+    layout: Annotated[str, typer.Option(help="Row form of the files: cx_mind or chex_phi4mm.")] = "cx_mind",
+    image_dir: Annotated[
+        str | None, typer.Option(help="Folder that relative image paths start from.", show_default="the file's own")
+    ] = None,
+) -> None:
+    """Write a sheet and a booklet for every reader, models and correctness hidden, and the key apart from them."""
+    _run(
+        "radrl.reader_study.command",
+        "export_study",
+        out=out,
+        evaluations=evaluations,
+        questions=questions,
+        raters=raters,
+        seed=seed,
+        repeat=repeat,
+        data=data or [],
+        layout=layout,
+        image_dir=image_dir,
+    )
+
+
+@study.command("import")
+def study_import(
+    out: Annotated[Path, typer.Argument(help="Folder of the study, filled sheets in place.", show_default=False)],
+    resamples: Annotated[int, typer.Option(help="Resamples of the patient bootstrap.")] = 1000,
+    seed: Annotated[int, typer.Option(help="The resamples follow from it.")] = 0,
+) -> None:
+    """Read the filled sheets: marks by model with intervals, agreement of readers, differences of models."""
+    _run("radrl.reader_study.command", "import_study", out=out, resamples=resamples, seed=seed)
 
 
 @app.command()

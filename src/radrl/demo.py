@@ -22,7 +22,7 @@ from radrl.config.evaluation import EvaluateConfig
 from radrl.config.load import load_config
 from radrl.config.schema import Config
 from radrl.data.load import load_samples
-from radrl.durable import write_atomically
+from radrl.durable import move_aside, write_atomically
 from radrl.evaluate import evaluate
 from radrl.evaluation.records import read_records
 from radrl.evaluation.summary import Summary
@@ -33,7 +33,6 @@ from radrl.models.tiny import build_tiny
 from radrl.phantom.export import export
 from radrl.phantom.world import PhantomWorld
 from radrl.report.build import build_report
-from radrl.run import move_aside
 from radrl.selection.hardest import Attempt, select_hard
 from radrl.train import run_training, run_warm_up
 

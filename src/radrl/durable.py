@@ -1,7 +1,11 @@
 """Files that are whole on the disk, or not there at all, whenever the power goes."""
 
+import logging
 import os
+from datetime import UTC, datetime
 from pathlib import Path
+
+log = logging.getLogger(__name__)
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -18,6 +22,14 @@ def rename(source: Path, target: Path) -> None:
     """Give a file or folder another name in the same folder, on the disk itself; a file of that name is replaced."""
     source.replace(target)
     flush_entries(target.parent)
+
+
+def move_aside(folder: Path) -> Path:
+    """Give a folder a name that ends in the time of day, so that nothing of it is lost, and return the new one."""
+    aside = folder.with_name(f"{folder.name}.{datetime.now(UTC).strftime('%Y%m%d-%H%M%S-%f')}")
+    folder.rename(aside)
+    log.warning("moved %s aside to %s", folder, aside)
+    return aside
 
 
 def flush(folder: Path) -> None:

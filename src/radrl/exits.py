@@ -33,7 +33,9 @@ def guarded(command: Callable[[Sequence[str]], object], args: Sequence[str]) -> 
         return _say(f"saved after step {stop.step}. The same command goes on from there.", 128 + stop.signal_number)
     except KeyboardInterrupt:
         return _say(
-            "stopped at once. A training run goes on from its last checkpoint when the same command is given.", 130
+            "stopped at once. When the same command is given, a training run goes on from its last checkpoint and an "
+            "evaluation from its last answer.",
+            130,
         )
     return DONE
 

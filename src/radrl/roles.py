@@ -34,6 +34,16 @@ class Sampling:
     """Whether the policy learns meanwhile, so that its weights are not the ones that are written with."""
     first: int = 0
     """Position of this call's first prompt within a larger call that is divided between samplers."""
+    places: tuple[int, ...] = ()
+    """Position of each of this call's prompts in the larger call, where they do not stand there side by side."""
+
+    def position(self, number: int) -> int:
+        """Position of the call's prompt of this number within the larger call.
+
+        >>> Sampling(n=1, temperature=1.0, max_tokens=8, seed=0, places=(4, 9)).position(1)
+        9
+        """
+        return self.places[number] if self.places else self.first + number
 
 
 @runtime_checkable

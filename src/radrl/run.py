@@ -8,14 +8,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType, MappingProxyType
 from typing import Protocol
 
 from radrl.checkpoints import Checkpoints, Persistent, step_of
 from radrl.data.dropped import DropList
-from radrl.durable import write_atomically
+from radrl.durable import move_aside, write_atomically
 from radrl.errors import CheckpointError, ConfigError, Interrupted
 from radrl.generations import Generation, append_generations, cut_generations_after
 from radrl.jsonl import append_jsonl, cut_after_step
@@ -298,13 +297,6 @@ def open_folder(
             f"the run folder {folder} cannot be written: {error}. Free some space, or choose another folder with "
             "trainer.save_checkpoint_path."
         ) from error
-
-
-def move_aside(folder: Path) -> None:
-    """Rename an earlier run's folder by the time of day, so that nothing of it is lost."""
-    aside = folder.with_name(f"{folder.name}.{datetime.now(UTC).strftime('%Y%m%d-%H%M%S-%f')}")
-    folder.rename(aside)
-    log.warning("moved the earlier run to %s", aside)
 
 
 @contextlib.contextmanager

@@ -24,6 +24,7 @@ from radrl.data.dropped import DropList
 from radrl.data.load import load_samples
 from radrl.data.mixture import by_source
 from radrl.data.stream import PromptStream, Quota
+from radrl.durable import move_aside
 from radrl.engines.actor import PolicyActor
 from radrl.engines.critic import open_critic, policy_steps
 from radrl.engines.debug import Setting, debugged
@@ -42,7 +43,7 @@ from radrl.progress import show_table, step_progress
 from radrl.rates import TokenRates
 from radrl.rewards.pool import Processes, RewardPool
 from radrl.roles import Roles
-from radrl.run import Meter, Run, move_aside, open_folder, stopping_on_signals
+from radrl.run import Meter, Run, open_folder, stopping_on_signals
 from radrl.sft import Lesson, Lessons, warm_up
 from radrl.stages import build_curriculum, check_rubrics, fitting_samples
 from radrl.trackers.open import open_trackers

@@ -38,6 +38,7 @@ def assert_goes_on(command: list[str], folder: Path, undisturbed: Path) -> None:
     assert lines(run / "completions.jsonl") == lines(undisturbed / "completions.jsonl")
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_the_system_refuses_to_write_leaves_the_earlier_one(world, undisturbed, tmp_path):
     command = begin(world, tmp_path)
 

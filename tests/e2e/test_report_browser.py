@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from evaluated_rows import rows, write_evaluation
 from made_up_run import HOSTILE, LATE, write_run
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
@@ -15,6 +16,7 @@ from selenium.webdriver.remote.webdriver import WebDriver
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
+from radrl.compare import compare
 from radrl.report import build_report
 
 pytestmark = pytest.mark.browser
@@ -207,3 +209,18 @@ def test_a_screenshot_of_the_report_is_kept(page: WebDriver) -> None:
         assert page.save_screenshot(str(ARTIFACTS / "report.png"))
     finally:
         page.set_window_size(1280, 1000)
+
+
+def test_the_questions_of_a_comparison_are_filtered_without_a_script(browser: WebDriver, tmp_path: Path) -> None:
+    """Of five questions two were lost, one was gained, one is wrong in the same way and one right twice."""
+    sides = {"sft": [1, 1, 0, 0, 1], "rl": [0, 0, 1, 0, 1]}
+    folders = [write_evaluation(tmp_path / name, rows(rights)) for name, rights in sides.items()]
+    compare(folders, html=tmp_path / "page.html", resamples=20)
+    browser.get((tmp_path / "page.html").as_uri())
+    shown = {}
+    for sort in ("all", "lost", "gained", "different"):
+        browser.find_element(By.XPATH, f"//label[input[@value='{sort}']]").click()
+        cases = browser.find_elements(By.CSS_SELECTOR, "article.case")
+        shown[sort] = sum(case.is_displayed() for case in cases)
+    assert shown == {"all": 3, "lost": 2, "gained": 1, "different": 0}
+    assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []

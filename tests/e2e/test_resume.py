@@ -77,6 +77,7 @@ def test_more_random_kills_change_nothing_either(world, undisturbed, tmp_path, s
     assert_same_run(tmp_path / RUN, undisturbed)
 
 
+@pytest.mark.slow
 def test_the_best_and_the_newest_checkpoints_survive_a_kill_while_older_ones_are_deleted(world, tmp_path):
     command = ["train", *world.training(trainer__save_limit=1)]
     for deleting in (Moment(part=".surplus-2", event="os.rename"), Moment(part="rng.pt", event="os.remove")):

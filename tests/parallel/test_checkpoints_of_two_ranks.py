@@ -29,7 +29,7 @@ def num_bytes(folder):
     [
         pytest.param((ADAMW,), id="full shard"),
         pytest.param((ADAMW_BF16,), id="full shard, Kahan's AdamW", marks=pytest.mark.slow),
-        pytest.param((LORA, ADAMW), id="LoRA, replicated"),
+        pytest.param((LORA, ADAMW), id="LoRA, replicated", marks=pytest.mark.slow),
         pytest.param((LORA, FULL, ADAMW), id="LoRA over a sharded base", marks=pytest.mark.slow),
     ],
 )
@@ -49,6 +49,7 @@ def test_row_69_two_ranks_become_one_and_one_becomes_two(world, replay, tmp_path
         assert_equal(learnt.weights, uninterrupted.weights)
 
 
+@pytest.mark.slow
 def test_row_69_a_step_after_the_change_is_the_step_without_it(world, replay, tmp_path):
     recipe = replay.recipe(SGD)
     of_one, of_two = (replay.steps(recipe, num_ranks=num) for num in (1, 2))

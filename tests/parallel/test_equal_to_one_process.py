@@ -46,13 +46,16 @@ def assert_equal(ranks, alone):
         pytest.param((SGD, *SMALL_PASSES), id="row 52: full shard, many passes a step", marks=pytest.mark.slow),
         pytest.param((ZERO2, SGD), id="row 52: ZeRO-2"),
         pytest.param((ZERO2, SGD, RECOMPUTE), id="row 52: ZeRO-2, activations computed again", marks=pytest.mark.slow),
-        pytest.param((ZERO1, SGD, *SMALL_PASSES), id="row 52: ZeRO-1, many passes a step"),
+        pytest.param((ZERO1, SGD, *SMALL_PASSES), id="row 52: ZeRO-1, many passes a step", marks=pytest.mark.slow),
         pytest.param((HYBRID, SGD), id="row 52: hybrid shard"),
         pytest.param((LORA, FULL, SGD), id="LoRA over a sharded base", marks=pytest.mark.slow),
-        pytest.param((FROZEN_TOWER, SGD), id="a frozen image encoder"),
-        pytest.param((ADAMW, SLOW, "worker.actor.max_grad_norm=0.05"), id="full shard, AdamW on clipped gradients"),
+        pytest.param((FROZEN_TOWER, SGD), id="a frozen image encoder", marks=pytest.mark.slow),
+        pytest.param(
+            (ADAMW, SLOW, "worker.actor.max_grad_norm=0.05"),
+            id="full shard, AdamW on clipped gradients",
+        ),
         pytest.param((ADAMW, SLOW, OFFLOAD, "worker.actor.fsdp.prefetch=2"), id="row 53: moments wait on the CPU"),
-        pytest.param((ADAMW_BF16, SLOW), id="full shard, Kahan's AdamW"),
+        pytest.param((ADAMW_BF16, SLOW), id="full shard, Kahan's AdamW", marks=pytest.mark.slow),
     ],
 )
 def test_rows_52_and_53_three_steps_of_two_ranks_are_those_of_one_process(world, replay, args):

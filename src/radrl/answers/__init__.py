@@ -11,7 +11,7 @@ from radrl.answers.judgement import FAILS, HOLDS, Judgement, read_candidates, re
 from radrl.answers.labels import canonical_label, finding_of, normalise
 from radrl.answers.options import LETTERS, OptionTable, option_table
 from radrl.answers.quantities import ImageSize, Number, Rectangle, image_size_of, read_boxes, read_number
-from radrl.answers.reading import answer_text, canonical_answer, predicted_answer, read_answer
+from radrl.answers.reading import answer_text, canonical_answer, predicted_answer, read_answer, written_answer
 
 __all__ = [
     "FAILS",
@@ -42,4 +42,5 @@ __all__ = [
     "read_number",
     "stated_confidence",
     "without_confidence",
+    "written_answer",
 ]

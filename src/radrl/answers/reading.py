@@ -34,7 +34,8 @@ def read_answer(
     >>> read_answer("Atelectases; left effusion", kind=AnswerKind.SET)
     frozenset({'atelectasis', 'left pleural effusion'})
     """
-    return _read(text, kind=kind, options=options, image_size=image_size, is_gold=False)
+    items = _read(text, kind=kind, options=options, image_size=image_size, is_gold=False)
+    return None if items is None else frozenset(items)
 
 
 def canonical_answer(
@@ -54,8 +55,16 @@ def predicted_answer(sample: Sample, *, text: str, trace: Trace) -> frozenset[st
     answer = answer_text(sample, text=text, trace=trace)
     if answer is None:
         return None
-    size = image_size_of(sample.columns, origin=sample.origin or f"sample {sample.id}")
-    return read_answer(answer, kind=sample.answer_kind, options=sample.options, image_size=size)
+    return read_answer(answer, kind=sample.answer_kind, options=sample.options, image_size=_size_of(sample))
+
+
+def written_answer(sample: Sample, answer: str) -> tuple[str, ...] | None:
+    """Items of a final answer, see `answer_text`, in canonical form and the order in which they are written, each once.
+
+    >>> written_answer(sample, "fracture, edema, fractures")
+    ('fracture', 'edema')
+    """
+    return _read(answer, kind=sample.answer_kind, options=sample.options, image_size=_size_of(sample), is_gold=False)
 
 
 def answer_text(sample: Sample, *, text: str, trace: Trace) -> str | None:
@@ -70,9 +79,14 @@ def answer_text(sample: Sample, *, text: str, trace: Trace) -> str | None:
     return answer
 
 
+def _size_of(sample: Sample) -> ImageSize | None:
+    return image_size_of(sample.columns, origin=sample.origin or f"sample {sample.id}")
+
+
 def _read(
     text: str, *, kind: AnswerKind, options: Sequence[str], image_size: ImageSize | None, is_gold: bool
-) -> frozenset[str] | None:
+) -> tuple[str, ...] | None:
+    """Items in the order in which they are written, each once."""
     text = clean(text)
     if FAILS in text or len(text) > _LONGEST_ANSWER:
         return None
@@ -88,17 +102,18 @@ def _read(
             return _one(_read_yes_no(text))
         case AnswerKind.NUMBER:
             number = read_number(text, may_have_tolerance=is_gold)
-            return None if number is None else frozenset({str(number)})
+            return None if number is None else (str(number),)
         case AnswerKind.BOXES:
             boxes = read_boxes(text, size=image_size)
-            return None if boxes is None else frozenset(str(box) for box in boxes)
+            return None if boxes is None else tuple(dict.fromkeys(str(box) for box in boxes))
         case AnswerKind.TEXT:
-            return _without_no_finding({normalise(text)})
+            return _without_no_finding((normalise(text),))
 
 
-def _read_set(text: str) -> frozenset[str] | None:
+def _read_set(text: str) -> tuple[str, ...] | None:
     items = (item.strip(END_PUNCTUATION) for item in SEPARATOR.split(text))
-    labels = {canonical_label(re.sub("^and ", "", item, flags=re.IGNORECASE)) for item in items if item}
+    named = (canonical_label(re.sub("^and ", "", item, flags=re.IGNORECASE)) for item in items if item)
+    labels = tuple(dict.fromkeys(named))
     if NO_FINDING in labels and len(labels) > 1:
         return None
     return _without_no_finding(labels)
@@ -110,9 +125,9 @@ def _read_yes_no(text: str) -> str | None:
     return first.group() if first and first.group() in WORDS and len(set(words)) == 1 else None
 
 
-def _one(name: str | None) -> frozenset[str] | None:
-    return None if name is None else _without_no_finding({name})
+def _one(name: str | None) -> tuple[str, ...] | None:
+    return None if name is None else _without_no_finding((name,))
 
 
-def _without_no_finding(labels: Iterable[str]) -> frozenset[str]:
-    return frozenset(labels) - {NO_FINDING}
+def _without_no_finding(labels: Iterable[str]) -> tuple[str, ...]:
+    return tuple(label for label in labels if label != NO_FINDING)

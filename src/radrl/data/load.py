@@ -33,7 +33,7 @@ def load_samples(sources: Sequence[str], config: DataConfig) -> list[Sample]:
 def samples_of(rows: Iterable[tuple[str, Row]], config: DataConfig) -> list[Sample]:
     """The same of rows that are at hand, each with the source that it is of; they may hold Pillow images."""
     adapter = ADAPTERS[config.layout]
-    wrap = _format_prompt(config.format_prompt)
+    wrap = question_wrapper(config.format_prompt)
     films = FilmNames(default_folder())
     samples: dict[str, Sample] = {}
     for source, row in rows:
@@ -48,7 +48,7 @@ def samples_of(rows: Iterable[tuple[str, Row]], config: DataConfig) -> list[Samp
     return list(samples.values())
 
 
-def _format_prompt(file: str | None) -> Callable[[Sample], Sample]:
+def question_wrapper(file: str | None) -> Callable[[Sample], Sample]:
     """What puts a Jinja file around a sample's question: it receives `content` and the `kind` of the question.
 
     It may include other files of its folder.

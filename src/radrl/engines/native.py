@@ -55,7 +55,7 @@ class NativeSampler:
         for start in range(0, len(prompts), prompts_at_once):
             chunk = prompts[start : start + prompts_at_once]
             draws = np.concatenate(
-                [_draws(sampling, position=sampling.first + start + number) for number in range(len(chunk))]
+                [_draws(sampling, position=sampling.position(start + number)) for number in range(len(chunk))]
             )
             written = decode(self._adapter, chunk, sampling, draws=torch.from_numpy(draws))
             for number, prompt in enumerate(chunk):

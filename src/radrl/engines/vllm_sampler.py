@@ -34,7 +34,7 @@ class VllmSampler:
         self.restore()
         self._engine.wake("weights", "kv_cache")
         requests = [
-            self._request(prompt, sampling, position=sampling.first + place) for place, prompt in enumerate(prompts)
+            self._request(prompt, sampling, position=sampling.position(number)) for number, prompt in enumerate(prompts)
         ]
         try:
             with closing(self._engine.complete(requests)) as answers:

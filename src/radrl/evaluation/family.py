@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from radrl.evaluation.intervals import Statistic
+from radrl.evaluation.intervals import Statistic, Weighted
 from radrl.evaluation.records import Judged
 from radrl.evaluation.tasks import Task
 
@@ -20,7 +20,7 @@ class Family:
     metrics: Mapping[str, str]
     """Name in summary.json -> what it means: formula, range, which way is better, what counts. These sentences go
     into every summary and into the reference page."""
-    statistics: Callable[[Sequence[Judged]], list[Statistic]]
-    """Judged completions, at least one -> one statistic a metric, with a row of terms for each completion."""
+    statistics: Callable[[Sequence[Judged]], Sequence[Statistic | Weighted]]
+    """Judged completions, at least one -> one statistic a metric, with a row of terms (or a weight) a completion."""
     tasks: frozenset[Task] = frozenset()
     """Tasks whose completions take part; empty is all."""

@@ -1,4 +1,4 @@
-"""Percentile bootstrap over patients, for every metric that is a function of sums.
+"""Percentile bootstrap over patients, for metrics that are functions of sums, and for others by weighting completions.
 
 A patient brings all of their questions into a resample, so questions about one radiograph do not pass for independent
 evidence. Metrics that share a `Bootstrap` share its resamples, which is what makes differences paired.
@@ -6,14 +6,18 @@ evidence. Metrics that share a `Bootstrap` share its resamples, which is what ma
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt16
 from numpy import ndarray
+from scipy.sparse import csr_array
 
 _DRAWS_AT_ONCE = 50
 """Resamples whose weights are held together: 50 x 65,000 patients (all of MIMIC-CXR) is 26 MB."""
+_KEPT_COUNTS = 16_000_000
+"""Counts (resamples x patients) up to which draws are kept for the next block of as many patients: 32 MB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +54,18 @@ class Statistic:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Weighted:
+    """A metric that is no function of sums, such as an AUROC: a resample counts each completion so many times.
+
+    Example: `Weighted(name="mean", value=lambda weights: float(weights @ values / weights.sum()))`
+    """
+
+    name: str
+    value: Callable[[Float[ndarray, " N"]], float]
+    """Times that each completion counts -> metric; NaN where undefined. Called once a resample, so it is to be fast."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Bootstrap:
     """How intervals are drawn.
 
@@ -70,29 +86,43 @@ class Bootstrap:
         if not statistics:
             return {}
         terms = np.concatenate([statistic.terms for statistic in statistics], axis=1, dtype=np.float64)
-        names, patient_of = np.unique(np.asarray(patients, dtype=object).astype(str), return_inverse=True)
-        sums = np.zeros((len(names), terms.shape[1]))
-        np.add.at(sums, patient_of, terms)
-        resampled = np.concatenate([weights @ sums for weights in self._weights(len(names))])
+        patient_of, num_patients = _numbered(patients)
+        rows = np.arange(len(terms))
+        sums = csr_array((np.ones(len(terms)), (patient_of, rows)), shape=(num_patients, len(terms))) @ terms
+        resampled = np.concatenate([weights @ sums for weights in self._weights(num_patients)])
 
         estimates: dict[str, Estimate] = {}
         column = 0
         for statistic in statistics:
             columns = slice(column, column := column + statistic.terms.shape[1])
             value = float(statistic.finish(sums.sum(axis=0)[columns]))
-            draws = statistic.finish(resampled[:, columns]) if len(names) > 1 else np.empty(0)
+            draws = statistic.finish(resampled[:, columns]) if num_patients > 1 else np.empty(0)
             estimates[statistic.name] = self._summarise(value, draws)
         return estimates
 
+    def estimate_weighted(self, weighted: Sequence[Weighted], *, patients: Sequence[str]) -> dict[str, Estimate]:
+        """The same of metrics that are asked anew for every resample; each resample is the one of `estimate`."""
+        if not weighted:
+            return {}
+        patient_of, num_patients = _numbered(patients)
+        draws: dict[str, list[float]] = {metric.name: [] for metric in weighted}
+        for chunk in self._weights(num_patients) if num_patients > 1 else ():
+            for weights in chunk:
+                of_completions = weights[patient_of]
+                for metric in weighted:
+                    draws[metric.name].append(metric.value(of_completions))
+        once = np.ones(len(patient_of))
+        return {
+            metric.name: self._summarise(metric.value(once), np.asarray(draws[metric.name], dtype=np.float64))
+            for metric in weighted
+        }
+
     def _weights(self, num_patients: int) -> Iterator[Float[ndarray, "B P"]]:
         """How often each patient is drawn, a chunk of resamples at a time."""
-        generator = np.random.default_rng(self.seed)
-        for first in range(0, self.resamples, _DRAWS_AT_ONCE):
-            num_draws = min(_DRAWS_AT_ONCE, self.resamples - first)
-            drawn = generator.integers(num_patients, size=(num_draws, num_patients))
-            drawn += np.arange(num_draws)[:, None] * num_patients
-            counts = np.bincount(drawn.ravel(), minlength=num_draws * num_patients)
-            yield counts.reshape(num_draws, num_patients).astype(np.float64)
+        is_kept = self.resamples * num_patients <= _KEPT_COUNTS
+        draw = _kept_counts if is_kept else _counts
+        for counts in draw(seed=self.seed, resamples=self.resamples, num_patients=num_patients):
+            yield counts.astype(np.float64)
 
     def _summarise(self, value: float, draws: Float[ndarray, " B"]) -> Estimate:
         draws = draws[np.isfinite(draws)]
@@ -103,6 +133,24 @@ class Bootstrap:
         tail = (1 - self.level) / 2
         low, high = np.quantile(draws, [tail, 1 - tail])
         return Estimate(value=value, low=float(low), high=float(high))
+
+
+def _counts(*, seed: int, resamples: int, num_patients: int) -> Iterator[UInt16[ndarray, "B P"]]:
+    generator = np.random.default_rng(seed)
+    for first in range(0, resamples, _DRAWS_AT_ONCE):
+        drawn = generator.integers(num_patients, size=(min(_DRAWS_AT_ONCE, resamples - first), num_patients))
+        yield np.stack([np.bincount(one, minlength=num_patients) for one in drawn]).astype(np.uint16)
+
+
+@lru_cache(maxsize=4)
+def _kept_counts(*, seed: int, resamples: int, num_patients: int) -> tuple[UInt16[ndarray, "B P"], ...]:
+    return tuple(_counts(seed=seed, resamples=resamples, num_patients=num_patients))
+
+
+def _numbered(patients: Sequence[str]) -> tuple[ndarray[Any, Any], int]:
+    """Each completion's patient as a number, in order of the names, and how many patients there are."""
+    names, patient_of = np.unique(np.asarray(patients, dtype=object).astype(str), return_inverse=True)
+    return patient_of, len(names)
 
 
 def mean_of(name: str, values: Sequence[float | None]) -> Statistic:

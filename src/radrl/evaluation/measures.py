@@ -6,8 +6,9 @@ from dataclasses import asdict, dataclass
 from radrl.evaluation.families import FAMILIES
 from radrl.evaluation.families.answers import label_rows, pair_of
 from radrl.evaluation.family import Family
-from radrl.evaluation.intervals import Bootstrap, Estimate, Statistic, among
+from radrl.evaluation.intervals import Bootstrap, Estimate, Statistic, Weighted
 from radrl.evaluation.metrics.answers import LabelScore, label_scores
+from radrl.evaluation.metrics.sums import Metric, metric_among
 from radrl.evaluation.records import Judged
 
 
@@ -51,20 +52,24 @@ class Block:
 
 def measure(judged: Sequence[Judged], *, bootstrap: Bootstrap) -> Block:
     """Count and measure completions; `judged` is not empty."""
-    statistics = [statistic for family in FAMILIES for statistic in _statistics(family, judged)]
+    found = [statistic for family in FAMILIES for statistic in _statistics(family, judged)]
+    patients = [one.sample.patient_id for one in judged]
+    estimates = bootstrap.estimate([one for one in found if isinstance(one, Statistic)], patients=patients)
+    estimates |= bootstrap.estimate_weighted([one for one in found if isinstance(one, Weighted)], patients=patients)
     return Block(
         counts=_count(judged),
-        metrics=bootstrap.estimate(statistics, patients=[one.sample.patient_id for one in judged]),
+        metrics={one.name: estimates[one.name] for one in found},
         labels=label_scores([pair_of(judged[row]) for row in label_rows(judged)]),
     )
 
 
-def _statistics(family: Family, judged: Sequence[Judged]) -> list[Statistic]:
+def _statistics(family: Family, judged: Sequence[Judged]) -> list[Metric]:
     """The family's metrics of the completions that it is about; none where it is about none of them."""
     rows = [row for row, one in enumerate(judged) if not family.tasks or one.task in family.tasks]
     if not rows:
         return []
-    return [among(found, rows=rows, num_rows=len(judged)) for found in family.statistics([judged[row] for row in rows])]
+    found = family.statistics([judged[row] for row in rows])
+    return [metric_among(one, rows=rows, num_rows=len(judged)) for one in found]
 
 
 def _count(judged: Sequence[Judged]) -> Counts:

@@ -6,14 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from radrl.answers import agree, canonical_answer, predicted_answer
-from radrl.answers.reading import answer_text
+from radrl.answers import agree, answer_text, canonical_answer, written_answer
 from radrl.errors import DataError
 from radrl.evaluation.calibration import span_confidence
+from radrl.evaluation.metrics.consistency import Reasoning, read_reasoning
 from radrl.evaluation.metrics.graph import GraphMatch, match_graphs
 from radrl.evaluation.metrics.legacy import substring_match
 from radrl.evaluation.responses import Response
 from radrl.evaluation.tasks import Task, task_of
+from radrl.evaluation.written import DEFAULT_READING, ReportReading, TextPair, text_pair
 from radrl.graph.lexicon.findings import NO_FINDING
 from radrl.graph.types import KnowledgeGraph
 from radrl.jsonl import append_jsonl, read_jsonl
@@ -56,14 +57,28 @@ class EvalRecord:
     """Exp of the mean log-probability over the answer's tokens; None when there is no answer."""
     token_texts: tuple[str, ...] | None = None
     """[R] text of each token, when `token_probs` asks for it."""
+    images: tuple[str, ...] | None = None
+    """Absolute paths of the films."""
+    task: str | None = None
+    groups: Mapping[str, str] | None = None
+    """Grouping -> the question's group, for those in which it has one."""
+    graph_f1: float | None = None
+    """Of its reasoning; None for a sample without a reference graph."""
+    closed_probs: Mapping[str, float] | None = None
+    """Answer that the question admits -> its probability behind the completion's own reasoning; sums to 1."""
 
     def to_json(self) -> dict[str, object]:
-        """As samples.jsonl holds it. `token_texts` comes with `token_probs`, both only when asked for."""
-        row: dict[str, object] = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        if self.token_texts is None:
-            del row["token_texts"]
-        else:
-            row["token_probs"] = [math.exp(logprob) for logprob in self.token_logprobs]
+        """As samples.jsonl holds it. `token_texts` comes with `token_probs`, both only when asked for; what comparisons
+        go by stands behind them, where it is known."""
+        row: dict[str, object] = {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(self)
+            if field.name not in _OPTIONAL or getattr(self, field.name) is not None
+        }
+        if self.token_texts is not None:
+            probs = {"token_probs": [math.exp(logprob) for logprob in self.token_logprobs]}
+            late = {name: row.pop(name) for name in _COMPARED if name in row}
+            row |= probs | late
         return row
 
     @classmethod
@@ -82,6 +97,11 @@ class EvalRecord:
         return cls(**values)  # pyright: ignore[reportArgumentType]
 
 
+_COMPARED = ("images", "task", "groups", "graph_f1")
+_OPTIONAL = ("token_texts", *_COMPARED, "closed_probs")
+"""Fields that a row has only where they are known."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
     """A completion with everything the metrics look at."""
@@ -92,12 +112,20 @@ class Judged:
     """The completion's tags, parsed."""
     answer_text: str | None
     """Its final answer as it is written; None when it gives none."""
+    items: tuple[str, ...] | None
+    """The answer's canonical items in the order in which they are written; None when unreadable."""
     is_truncated: bool
     """Whether the completion ran into the length limit, as far as its source tells."""
     graphs: tuple[KnowledgeGraph, KnowledgeGraph] | None
     """What its thoughts state, and what the reference does; None for a sample without a reference graph."""
     graph: GraphMatch | None
     """How the two compare; None likewise."""
+    reasoning: Reasoning
+    """How its thoughts, its steps and its answer fit together."""
+    texts: TextPair | None
+    """What metrics of free text compare; None where the answer is no free text."""
+    reading: ReportReading
+    """How reports were read, and are to be labelled."""
 
     @property
     def is_strict(self) -> bool:
@@ -119,18 +147,30 @@ class Judged:
         """The gold answer as a set."""
         return frozenset(self.record.answer)
 
+    def row(self, *, groups: Mapping[str, str]) -> EvalRecord:
+        """The record with what comparisons of two evaluations go by: films, task, groups, score of the reasoning."""
+        return dataclasses.replace(
+            self.record,
+            images=tuple(image.path for image in self.sample.images),
+            task=self.task.value,
+            groups=groups,
+            graph_f1=None if self.graph is None else self.graph.f1,
+        )
+
     @property
     def file(self) -> str:
         """Data file of the sample; empty when it does not come from one."""
         return self.sample.origin.rpartition(":")[0]
 
 
-def judge(response: Response, *, token_probs: bool = False) -> Judged:
+def judge(response: Response, *, token_probs: bool = False, reading: ReportReading = DEFAULT_READING) -> Judged:
     """Read a completion's answer and reasoning and compare them with its sample's."""
     sample, text = response.sample, response.text
     trace = parse_trace(text)
     gold = gold_answer(sample)
-    prediction = predicted_answer(sample, text=text, trace=trace)
+    answer = answer_text(sample, text=text, trace=trace)
+    items = None if answer is None else written_answer(sample, answer)
+    prediction = None if items is None else frozenset(items)
     graphs = reasoning_graphs(sample, text, trace, extractor="rules")
     record = EvalRecord(
         id=sample.id,
@@ -148,15 +188,20 @@ def judge(response: Response, *, token_probs: bool = False) -> Judged:
         token_logprobs=response.token_logprobs,
         confidence=_confidence(response, trace, is_readable=prediction is not None),
         token_texts=response.token_texts if token_probs else None,
+        closed_probs=response.closed_probs,
     )
     return Judged(
         sample=sample,
         record=record,
         trace=trace,
-        answer_text=answer_text(sample, text=text, trace=trace),
+        answer_text=answer,
+        items=items,
         is_truncated=response.stop == "length",
         graphs=graphs,
         graph=None if graphs is None else match_graphs(*graphs, when_empty=1.0),
+        reasoning=read_reasoning(sample, text=text, trace=trace),
+        texts=text_pair(sample, text=text, trace=trace, section=reading.section),
+        reading=reading,
     )
 
 

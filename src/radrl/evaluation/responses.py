@@ -1,5 +1,6 @@
 """What a model said to a question, whatever it was asked through."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -26,6 +27,10 @@ class Response:
     """[R] nats, at the sampling temperature; at temperature 1 when greedy. Empty where the source does not tell."""
     stop: Literal["eos", "length"] | None = None
     """Why it ended; None where the source does not tell."""
+    closed_probs: Mapping[str, float] | None = None
+    """Answer that a closed question admits -> its probability in the place of the one given; None where not asked."""
+    failure: str | None = None
+    """Why there is none: a request that failed for good, or a prediction that is missing. The text is then empty."""
 
     @classmethod
     def of(cls, completion: Completion) -> "Response":

@@ -21,7 +21,7 @@ class Task(StrEnum):
     VIEW = "view"
     """How the film was taken."""
     PROGRESSION = "progression"
-    """Whether a finding got better or worse between two films."""
+    """Whether a finding got better or worse between two films, and which of them is the later one."""
     DIFFERENCE = "difference"
     """What is new, gone or changed between two films, in a sentence."""
 
@@ -29,12 +29,13 @@ class Task(StrEnum):
 _OF_KIND: dict[str, Task] = {
     **dict.fromkeys(("report", "findings", "impression"), Task.REPORT),
     **dict.fromkeys(("matching", "box_phrase"), Task.MATCHING),
-    **dict.fromkeys(("view", "plane", "diff_view"), Task.VIEW),
+    **dict.fromkeys(("view", "plane", "diff_view", "mimic_plane"), Task.VIEW),
     **dict.fromkeys(("progression", "order"), Task.PROGRESSION),
-    **dict.fromkeys(("difference", "diff_difference"), Task.DIFFERENCE),
+    "difference": Task.DIFFERENCE,
     "grounding": Task.GROUNDING,
 }
-"""Question kind -> task, where the kind says more than the kind of answer."""
+"""Question kind -> task, where the kind says more than the kind of answer: of the phantom, of real films, of the data
+sets, and words that rows of one's own may use."""
 
 _OF_ANSWER: dict[AnswerKind, Task] = {
     AnswerKind.CHOICE: Task.CLOSED,

@@ -1,8 +1,8 @@
 """`radrl phantom`: writes a phantom world, or a contact sheet of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import cast
+from typing import Any, Final, cast
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -28,16 +28,9 @@ def phantom(
     difficulty: float = 0.2,
     findings: Sequence[str] = FINDINGS,
     max_findings: int = 3,
-    normal_share: float = 0.3,
-    severities: Sequence[int] = (1, 2, 3),
-    uncertain_share: float = 0.08,
-    ap_share: float = 0.4,
-    max_studies: int = 3,
-    variability: float = 1.0,
+    more_knobs: Sequence[str] = (),
     kinds: Sequence[str] = (),
     num_options: int = 4,
-    zoned_options: bool = True,
-    questions_per_study: int = 1,
     trace: str = "interleaved",
     style: str = "full",
     under_report: float = 0.0,
@@ -50,7 +43,8 @@ def phantom(
     """Write a world to `out` and return each split's file of rows; with `sheet`, a contact sheet as well.
 
     Splits are numbers of questions, 0 for none, and `more_splits` are `split=number` texts. `kinds` are `kind=share`
-    texts; the rest are fields of PhantomWorld. Raises: ConfigError for an option that is out of range.
+    texts, and `more_knobs` `knob=value` texts of fields of PhantomWorld; the rest are further ones of its fields.
+    Raises: ConfigError for an option that is out of range.
     """
     world = PhantomWorld(
         seed=seed,
@@ -58,20 +52,13 @@ def phantom(
         difficulty=difficulty,
         findings=tuple(findings),
         max_findings=max_findings,
-        normal_share=normal_share,
-        severities=tuple(severities),
-        uncertain_share=uncertain_share,
-        ap_share=ap_share,
-        max_studies=max_studies,
-        variability=variability,
         kinds=read_kinds(kinds),
         num_options=num_options,
-        zoned_options=zoned_options,
-        questions_per_study=questions_per_study,
         trace=cast("TraceForm", trace),
         style=cast("Style", style),
         under_report=under_report,
         twins=twins,
+        **read_knobs(more_knobs),
     )
     splits = {"train": train, "val": val, "test": test, "ood": ood, **read_splits(more_splits)}
     splits = {split: size for split, size in splits.items() if size != 0}
@@ -102,6 +89,44 @@ def read_kinds(texts: Sequence[str]) -> Mapping[str, float]:
         except ValueError:
             raise ConfigError(f"kind {text!r} does not read as KIND=SHARE. Write for example presence=0.5.") from None
     return shares or DEFAULT_KINDS
+
+
+def read_knobs(texts: Sequence[str]) -> dict[str, Any]:
+    """Fields of PhantomWorld from texts like `max_studies=1` and `severities=2,3`.
+
+    >>> read_knobs(["max_studies=1", "severities=2,3", "zoned_options=false"])
+    {'max_studies': 1, 'severities': (2, 3), 'zoned_options': False}
+    """
+    knobs: dict[str, Any] = {}
+    for text in texts:
+        name, _, value = (part.strip() for part in text.partition("="))
+        try:
+            knobs[name] = _KNOBS[name](value)
+        except (KeyError, ValueError):
+            raise ConfigError(
+                f"knob {text!r} does not read as KNOB=VALUE with one of {', '.join(_KNOBS)}. Write for example "
+                "max_studies=1 or severities=2,3."
+            ) from None
+    return knobs
+
+
+def _truth(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError(text)
+    return text == "true"
+
+
+_KNOBS: Final[Mapping[str, Callable[[str], object]]] = {
+    "normal_share": float,
+    "severities": lambda text: tuple(int(each) for each in text.split(",")),
+    "uncertain_share": float,
+    "ap_share": float,
+    "max_studies": int,
+    "variability": float,
+    "zoned_options": _truth,
+    "questions_per_study": int,
+}
+"""Knobs without an option of their own -> how their value is read."""
 
 
 def _write(

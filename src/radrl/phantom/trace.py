@@ -45,8 +45,10 @@ def write_trace(question: Question, study: Study, *, trace: TraceForm, style: St
 
 
 def compose(question: Question, steps: Sequence[Step], *, final: str, trace: TraceForm, style: Style) -> ReferenceTrace:
-    """The steps and their conclusion as pairs, or all thoughts in one pair with the final answer."""
-    if trace == "plain":
+    """The steps and their conclusion as pairs, all thoughts in one pair with the final answer, or that answer alone."""
+    if trace == "answer":
+        text = f"<answer>{final}</answer>"
+    elif trace == "plain":
         thought = " ".join(_as_sentence(step.thought.text) for step in steps)
         text = _pair(thought, final)
     else:

@@ -10,7 +10,7 @@ from radrl.phantom.scene import FINDINGS, HELD_OUT, SIDES, UNSIDED, ZONES, Zone
 from radrl.phantom.wording import Style
 
 KINDS: Final = ("presence", "view", "location", "severity", "list", "closed", "choice", "open")
-TraceForm = Literal["interleaved", "plain"]
+TraceForm = Literal["interleaved", "plain", "answer"]
 SPLITS: Final = (
     "train",
     "val",

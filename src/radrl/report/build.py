@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from radrl.errors import DataError
+from radrl.report.evaluation_page import build_evaluation_page, is_evaluation
 from radrl.report.folder import RunFolder, read_run
 from radrl.report.page import Choice, render_page
 from radrl.report.payment import terms_of
@@ -22,11 +23,15 @@ def build_report(
 ) -> Path:
     """Write the report of a run folder to `out` (by default `report.html` in it) and return its path.
 
+    A folder of `radrl evaluate` gets the page of its evaluation, whatever the limits.
+
     Reads metrics.jsonl, completions.jsonl, config.yaml, environment.json, evaluation/*/ and a demo's summary.json; a
     section whose file is missing says so. The page never exceeds `max_bytes`: rollouts are left out until it fits,
     which it states. Raises DataError when the folder holds nothing to report, a file is malformed, or the size leaves
     no room for a page.
     """
+    if is_evaluation(run):
+        return build_evaluation_page(run, out=out)
     folder = read_run(run)
     chosen = choose_rollouts(folder.entries, limit=max_rollouts)
     terms = terms_of(folder.settings) if folder.settings else {}

@@ -189,25 +189,27 @@ def draw_track(marks: Sequence[tuple[str, str, Share]], *, ticks: Sequence[float
     )
 
 
-def draw_reliability(bins: Sequence[tuple[float, float, int]]) -> Markup:
-    """Confidence against correctness; `bins` are (mean confidence, share correct, count). Dots grow with the count."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plane:
+    """A drawing whose two axes are shares of 1."""
+
+    x: Scale
+    y: Scale
+    axes: Markup
+    """Lines of the grid and their percentages."""
+
+    def drawing(self, marks: Sequence[str], *, label: str) -> Markup:
+        """The marks on the axes as SVG; `label` is what a screen reader says."""
+        return Markup('<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}">{}{}</svg>').format(
+            _WIDTH, _HEIGHT, label, self.axes, Markup("".join(marks))
+        )
+
+
+def share_plane(*, highest: float = 1.0) -> Plane:
+    """From 0 to 1 across and from 0 to `highest` upwards."""
     x = Scale(low=0, high=1, start=_LEFT, stop=_WIDTH - _RIGHT)
-    y = Scale(low=0, high=1, start=_HEIGHT - _BOTTOM, stop=_TOP)
-    most = max((count for _, _, count in bins), default=1)
-    dots = [
-        f'<circle class="dot" cx="{x(sure):.1f}" cy="{y(right):.1f}" r="{2 + 6 * math.sqrt(count / max(most, 1)):.1f}">'
-        f"<title>said {sure:.0%}, right {right:.0%} ({count} answers)</title></circle>"
-        for sure, right, count in bins
-        if count
-    ]
-    diagonal = f'<line class="ideal" x1="{x(0):.1f}" y1="{y(0):.1f}" x2="{x(1):.1f}" y2="{y(1):.1f}"/>'
-    axes = _axes(x, y, is_share=True, is_x_share=True)
-    label = "Confidence against correctness: " + "; ".join(
-        f"{sure:.0%} sure, {right:.0%} right" for sure, right, _ in bins
-    )
-    return Markup('<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
-        _WIDTH, _HEIGHT, label, Markup(axes + diagonal + "".join(dots))
-    )
+    y = Scale(low=0, high=highest, start=_HEIGHT - _BOTTOM, stop=_TOP)
+    return Plane(x=x, y=y, axes=Markup(_axes(x, y, is_share=True, is_x_share=True)))
 
 
 def number(value: float, *, is_share: bool = False) -> str:

@@ -1,4 +1,4 @@
-"""The page of a sweep: runs side by side, what each setting comes to on the mean, and every run's curve."""
+"""The page of a sweep: recipes over their seeds, runs side by side, what each setting comes to, and the curves."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from radrl.report.charts import LineChart, Share, draw_lines, draw_track
+from radrl.report.recipes import ComparedRecipe, draw_curve, draw_forest
 from radrl.report.series import Point
 from radrl.report.shell import NOT_CLINICAL, STYLES, content_hash, page_templates, read_static
 
@@ -46,11 +47,32 @@ class AxisEffect:
     greatest: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipeSection:
+    """Recipes as the template shows them."""
+
+    recipes: tuple[ComparedRecipe, ...]
+    forest: Markup
+    against: tuple[tuple[str, Markup], ...]
+    """Recipe that the others are held against, and the differences from it."""
+    curves: tuple[tuple[str, Markup], ...]
+    metrics: tuple[str, ...]
+    """Names of the spreads that every recipe has."""
+
+
 def write_comparison_page(
-    path: Path, *, metric: str, axes: Sequence[str], runs: Sequence[ComparedRun], effects: Sequence[AxisEffect]
+    path: Path,
+    *,
+    title: str = "Sweep",
+    about: str = "",
+    recipes: Sequence[ComparedRecipe] = (),
+    metric: str,
+    axes: Sequence[str],
+    runs: Sequence[ComparedRun],
+    effects: Sequence[AxisEffect],
 ) -> Path:
     """Write the page; it opens with no network."""
-    style = read_static(*STYLES)
+    style = read_static(*STYLES, "recipes.css")
     shares = all(0 <= value <= 1 for run in runs for _, value in run.points)
     html = (
         page_templates()
@@ -59,6 +81,9 @@ def write_comparison_page(
             disclaimer=NOT_CLINICAL,
             style=Markup(style),
             style_hash=content_hash(style),
+            title=title,
+            about=about,
+            section=_section(recipes, metric=metric) if recipes else None,
             metric=metric,
             axes=axes,
             runs=runs,
@@ -71,6 +96,34 @@ def write_comparison_page(
     )
     path.write_text(html, encoding="utf-8", errors="replace")
     return path
+
+
+def _section(recipes: Sequence[ComparedRecipe], *, metric: str) -> RecipeSection:
+    others = dict.fromkeys(other for recipe in recipes for other in recipe.minus)
+    steps = [point.x for recipe in recipes for point in recipe.curve]
+    return RecipeSection(
+        recipes=tuple(recipes),
+        forest=draw_forest([(each.name, each.bars["accuracy"]) for each in recipes], label="Accuracy by recipe"),
+        against=tuple(
+            (
+                other,
+                draw_forest(
+                    [(each.name, each.minus[other]["accuracy"]) for each in recipes if other in each.minus],
+                    label=f"Accuracy less that of {other}",
+                    is_difference=True,
+                ),
+            )
+            for other in others
+        ),
+        curves=tuple(
+            (each.name, draw_curve(each, span=(min(steps), max(steps)), metric=metric))
+            for each in recipes
+            if each.curve
+        ),
+        metrics=tuple(
+            name for name in recipes[0].spreads["metrics"] if all(name in each.spreads["metrics"] for each in recipes)
+        ),
+    )
 
 
 def _track(effect: AxisEffect) -> Markup:

@@ -7,24 +7,15 @@ from typing import Literal
 
 from radrl.errors import DataError
 from radrl.report.charts import Share
+from radrl.report.detail import Detail, read_detail
 from radrl.report.records import read_lines, read_object
+from radrl.report.scores import Scores, object_in, objects_in, read_scores, share_in, shares_in
 
 Role = Literal["before", "after", "only"]
 
 _ROLES: dict[str, Role] = {"sft": "before", "rl": "after"}
 _POOL = "pool"
 """The questions that the demo picks hard ones from, answered by the model before training."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bin:
-    """Answers the model was about equally sure of."""
-
-    num: int
-    confidence: float
-    """Mean probability the model gave its answers."""
-    accuracy: float
-    """Share of them that is right."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,19 +26,6 @@ class BlindRow:
     per_kind: Mapping[str, Share]
     lead: Share | None
     """Model minus this row, paired, in [-1, 1]."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scores:
-    """A model's results on one set of questions.
-
-    Example: `Scores(num_questions=500, metrics={"accuracy": Share(value=0.48, low=0.44, high=0.52)}, counts={...})`
-    """
-
-    num_questions: int
-    metrics: Mapping[str, Share]
-    """Those that are defined, by name."""
-    counts: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,9 +50,7 @@ class Evaluation:
     overall: Scores
     per_kind: Mapping[str, Scores]
     blind: Mapping[str, BlindRow]
-    bins: tuple[Bin, ...]
-    calibration: Mapping[str, float]
-    """brier, ece, auroc where defined."""
+    detail: Detail
     conventions: Mapping[str, str]
     unit: str
     """What intervals resample: patients or samples."""
@@ -84,27 +60,26 @@ class Evaluation:
 
 def read_evaluations(folder: Path) -> tuple[Evaluation, ...]:
     """Every evaluation with a summary, by name; none when there is no such folder."""
-    return tuple(_read(path.parent) for path in sorted(folder.glob("*/summary.json")))
+    return tuple(read_evaluation(path.parent) for path in sorted(folder.glob("*/summary.json")))
 
 
-def _read(folder: Path) -> Evaluation:
+def read_evaluation(folder: Path) -> Evaluation:
+    """The evaluation of a folder. Raises DataError for a summary.json that is none."""
     path = folder / "summary.json"
     summary = read_object(path)
     if not isinstance(summary.get("overall"), dict):
         raise DataError(f"{path} has no object 'overall'. Write it anew with `radrl evaluate ... out={folder}`.")
-    calibration = _object(summary, "calibration")
     role, split = _role(folder.name)
     return Evaluation(
         name=folder.name,
         role=role,
         split=split,
-        overall=_scores(_object(summary, "overall")),
-        per_kind={kind: _scores(block) for kind, block in _objects(summary, "per_kind").items()},
-        blind={name: _blind(row) for name, row in _objects(summary, "blind").items()},
-        bins=_bins(calibration),
-        calibration={name: float(value) for name, value in calibration.items() if isinstance(value, (int, float))},
-        conventions={name: str(text) for name, text in _object(summary, "conventions").items()},
-        unit=str(_object(summary, "intervals").get("unit", "patients")),
+        overall=read_scores(object_in(summary, "overall")),
+        per_kind={kind: read_scores(block) for kind, block in objects_in(summary, "per_kind").items()},
+        blind={name: _blind(row) for name, row in objects_in(summary, "blind").items()},
+        detail=read_detail(summary),
+        conventions={name: str(text) for name, text in object_in(summary, "conventions").items()},
+        unit=str(object_in(summary, "intervals").get("unit", "patients")),
         answers=_answers(folder / "samples.jsonl"),
     )
 
@@ -117,30 +92,12 @@ def _role(name: str) -> tuple[Role, str]:
     return (_ROLES[model], split) if model in _ROLES else ("only", name)
 
 
-def _scores(block: Mapping[str, object]) -> Scores:
-    counts = {name: value for name, value in _object(block, "counts").items() if isinstance(value, int)}
-    shares = {name: _share(value) for name, value in _object(block, "metrics").items()}
-    return Scores(
-        num_questions=counts.get("questions", 0),
-        metrics={name: share for name, share in shares.items() if share is not None},
-        counts=counts,
-    )
-
-
 def _blind(row: Mapping[str, object]) -> BlindRow:
-    per_kind = {kind: _share(value) for kind, value in _object(row, "per_kind").items()}
     return BlindRow(
-        overall=_share(row.get("accuracy")),
-        per_kind={kind: share for kind, share in per_kind.items() if share is not None},
-        lead=_share(row.get("minus")),
+        overall=share_in(row.get("accuracy")),
+        per_kind=shares_in(object_in(row, "per_kind")),
+        lead=share_in(row.get("minus")),
     )
-
-
-def _bins(calibration: Mapping[str, object]) -> tuple[Bin, ...]:
-    bins = calibration.get("bins")
-    if not isinstance(bins, list):
-        return ()
-    return tuple(Bin(num=part["num"], confidence=part["confidence"], accuracy=part["accuracy"]) for part in bins)
 
 
 def _answers(path: Path) -> dict[tuple[str, int], Answered]:
@@ -151,36 +108,17 @@ def _answers(path: Path) -> dict[tuple[str, int], Answered]:
         index = line.fields.get("index", 0)
         answers[line.text("id"), index if isinstance(index, int) else 0] = Answered(
             question=line.text("question").replace("<image>", "").strip(),
-            reference=_names(line.fields.get("answer")),
-            answer=_names(line.fields.get("prediction")),
+            reference=shown_names(line.fields.get("answer")),
+            answer=shown_names(line.fields.get("prediction")),
             is_right=bool(line.fields.get("correct")),
         )
     return answers
 
 
-def _names(value: object) -> str:
+def shown_names(value: object) -> str:
+    """An answer of samples.jsonl in words: null could not be read, an empty list is `no finding`."""
     if value is None:
         return "unreadable"
     if isinstance(value, list):
         return ", ".join(str(name) for name in value) or "no finding"
     return str(value)
-
-
-def _share(value: object) -> Share | None:
-    """An estimate of the file: a number, or an object with value, low and high. None where it is undefined."""
-    if isinstance(value, (int, float)):
-        return Share(value=float(value))
-    if not isinstance(value, dict) or not isinstance(value.get("value"), (int, float)):
-        return None
-    low, high = value.get("low"), value.get("high")
-    has_interval = isinstance(low, (int, float)) and isinstance(high, (int, float))
-    return Share(value=float(value["value"]), low=low if has_interval else None, high=high if has_interval else None)
-
-
-def _object(fields: Mapping[str, object], name: str) -> Mapping[str, object]:
-    value = fields.get(name)
-    return value if isinstance(value, dict) else {}
-
-
-def _objects(fields: Mapping[str, object], name: str) -> dict[str, Mapping[str, object]]:
-    return {key: value for key, value in _object(fields, name).items() if isinstance(value, dict)}

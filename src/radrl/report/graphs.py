@@ -16,6 +16,7 @@ from radrl.graph.surface import fact_name
 from radrl.graph.types import EntityType, KnowledgeGraph
 from radrl.report.graph_layout import Edge, Node, PairLayout, Side, lay_out
 from radrl.report.shell import NOT_CLINICAL, STYLES, content_hash, page_templates, read_static
+from radrl.types import Triplet
 
 _COLUMN_X = (0, 140, 358)
 _COLUMN_WIDTH = (90, 168, 170)
@@ -28,7 +29,8 @@ _BOW = 46
 _CHARACTER = 6.4
 """Width of a letter of the label's type size; the widest fonts in use stay below it."""
 
-_Role = Literal["shared", "contradicted", "missed", "added"]
+_Role = Literal["shared", "contradicted", "missed", "added", "plain"]
+"""What the other side says of a node or a fact; plain where there is no other side."""
 
 _MARKS: Mapping[_Role, str] = {"shared": "=", "contradicted": "\u2260", "missed": "\u2212", "added": "+"}
 _MEANINGS: Mapping[_Role, str] = {
@@ -37,6 +39,7 @@ _MEANINGS: Mapping[_Role, str] = {
     "missed": "only the reference says so",
     "added": "only the prediction says so",
 }
+_NO_OTHER_SIDE = "stated"
 _KINDS: Mapping[EntityType, str] = {
     EntityType.DISORDER: "finding",
     EntityType.DEVICE: "device",
@@ -83,6 +86,19 @@ def graph_pair_svg(predicted: KnowledgeGraph, reference: KnowledgeGraph) -> Mark
     return Markup(
         '<svg class="graphs" data-columns="{}" viewBox="0 0 {} {}" role="img" aria-label="{}">{}{}</svg>'
     ).format(num_columns, width, height, _spoken(layout), divider, panels)
+
+
+def graph_svg(graph: KnowledgeGraph, *, title: str) -> Markup:
+    """One graph by itself, with nothing to agree or disagree with."""
+    layout = lay_out(predicted=graph, reference=KnowledgeGraph.from_triplets(()))
+    left = _left_edge(layout.predicted)
+    height = _TOP + _ROW * max(*layout.num_rows, 1)
+    width = _PANEL_WIDTH - left + 2 * _MARGIN
+    facts = "; ".join(_said(edge.fact) for edge in layout.predicted.edges) or "states no fact"
+    panel = _panel(layout.predicted, layout, title=title, own="plain", x=_MARGIN, left=left)
+    return Markup('<svg class="graphs alone" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
+        width, height, f"{title}: {facts}", panel
+    )
 
 
 def highlight(text: str, graph: KnowledgeGraph, *, side: Side, own: _Role) -> Markup:
@@ -190,7 +206,7 @@ def _box(node: Node, y: float, *, own: _Role) -> Markup:
         Markup('<text x="{:.1f}" y="{:.1f}">{}</text>').format(x + width / 2, first + 13 * number, line)
         for number, line in enumerate(lines)
     )
-    title = f"{label} ({_KINDS.get(node.type, node.type.value)}): {_MEANINGS[role]}"
+    title = f"{label} ({_KINDS.get(node.type, node.type.value)}): {_MEANINGS.get(role, _NO_OTHER_SIDE)}"
     parts = Markup("").join((_shape(node.type, x, top, width), words, _mark(role, x + width, top)))
     return Markup('<g class="node {} {} {}">{}<title>{}</title></g>').format(
         node.type.value, role, node.certainty, parts, title
@@ -211,6 +227,8 @@ def _shape(kind: EntityType, x: float, y: float, width: float) -> Markup:
 
 
 def _mark(role: _Role, x: float, y: float) -> Markup:
+    if role not in _MARKS:
+        return Markup()
     return Markup(
         '<g class="sign"><circle cx="{0:.1f}" cy="{1:.1f}" r="7.5"/><text x="{0:.1f}" y="{2:.1f}">{3}</text></g>'
     ).format(x - 4, y + 2, y + 6, _MARKS[role])
@@ -231,12 +249,15 @@ def _edge(edge: Edge, side: Side, centres: Sequence[float], *, own: _Role) -> Ma
         bend = (x1 + x2) / 2
         arrow = 1 if is_forward else -1
     role = _role(edge.agreement, own)
-    fact = edge.fact
-    title = f"{_PREFIXES[fact.certainty]}{fact.head} {fact.relation} {fact.tail}: {_MEANINGS[role]}"
+    title = f"{_said(edge.fact)}: {_MEANINGS.get(role, _NO_OTHER_SIDE)}"
     return Markup(
         '<g class="edge {} {}"><path d="M{:.1f} {:.1f}C{:.1f} {:.1f} {:.1f} {:.1f} {:.1f} {:.1f}"/>'
         '<path class="arrow" d="M{:.1f} {:.1f}l{} -4v8z"/><title>{}</title></g>'
-    ).format(role, fact.relation, x1, start, bend, start, bend, end, x2, end, x2, end, -7 * arrow, title)
+    ).format(role, edge.fact.relation, x1, start, bend, start, bend, end, x2, end, x2, end, -7 * arrow, title)
+
+
+def _said(fact: Triplet) -> str:
+    return f"{_PREFIXES[fact.certainty]}{fact.head} {fact.relation} {fact.tail}"
 
 
 def _spoken(layout: PairLayout) -> str:

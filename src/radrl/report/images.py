@@ -29,14 +29,14 @@ class Thumbnail:
     """`data:image/...;base64,...`"""
 
 
-def make_thumbnail(path: Path) -> Thumbnail | None:
+def make_thumbnail(path: Path, *, longest_px: int = LONGEST_SIDE_PX) -> Thumbnail | None:
     """The radiograph re-encoded small in grey; None when the file is gone or is no picture (the page says so)."""
     try:
         content = path.read_bytes()
         picture = open_image(ImageRef(path=str(path), sha256="")).convert("L")
     except (OSError, DataError):
         return None
-    picture.thumbnail((LONGEST_SIDE_PX, LONGEST_SIDE_PX), Image.Resampling.LANCZOS)
+    picture.thumbnail((longest_px, longest_px), Image.Resampling.LANCZOS)
     return Thumbnail(key=hashlib.sha256(content).hexdigest()[:16], uri=_encode(picture))
 
 

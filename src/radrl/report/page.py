@@ -1,18 +1,18 @@
 """The page: all that the report shows, put into the template. Text of a run is escaped; the script is named by hash."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from radrl.report.charts import draw_reliability
+from radrl.evaluation.verdict import AT_CHANCE
 from radrl.report.curves import axis_of, demo_phases, extra_curves, gate_curves, learning_curves, phases, reward_curves
-from radrl.report.evaluations import Bin
+from radrl.report.evaluation_sections import sections_of
 from radrl.report.folder import RunFolder
 from radrl.report.graphs import legend
 from radrl.report.payment import payments
 from radrl.report.phases import phase_charts
-from radrl.report.results import AT_CHANCE, changes, headlines, pair_up, table, tiles, verdict
+from radrl.report.results import changes, headlines, pair_up, table, tiles, verdict
 from radrl.report.series import stage_starts
 from radrl.report.shell import NOT_CLINICAL, STYLES, content_hash, page_templates, read_static
 from radrl.report.viewer import Viewer
@@ -70,7 +70,9 @@ def _results(run: RunFolder) -> dict[str, object]:
         "tiles": tiles(main) if main else (),
         "tables": [table(comparison) for comparison in comparisons],
         "changes": changes(main) if main else None,
-        "reliability": _reliability(main.shown.bins) if main and main.shown.bins else None,
+        "sections": sections_of(main.shown.detail, plain_accuracy=main.shown.overall.metrics.get("accuracy"))
+        if main
+        else None,
     }
 
 
@@ -89,10 +91,6 @@ def _training(run: RunFolder) -> dict[str, object]:
         "demo_phases": demo_phases(run.summary),
         "peak_memory_gb": _peak_memory_gb(run.summary),
     }
-
-
-def _reliability(bins: Sequence[Bin]) -> Markup:
-    return draw_reliability([(part.confidence, part.accuracy, part.num) for part in bins])
 
 
 def _notes(summary: Mapping[str, object]) -> tuple[str, ...]:

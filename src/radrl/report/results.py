@@ -1,13 +1,16 @@
 """The results as the page shows them: the verdict in words, tiles, and tables by question kind."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from radrl.evaluation.intervals import Estimate
+from radrl.evaluation.verdict import Rival, against_blind
 from radrl.report.charts import Share, draw_track
-from radrl.report.evaluations import Answered, BlindRow, Evaluation, Role, Scores
+from radrl.report.evaluations import Answered, Evaluation, Role
 from radrl.report.labels import BLIND, kind_label, plain
+from radrl.report.scores import Scores
 
 _TILES = {
     "graph_f1": ("Facts in the reasoning", "overlap (F1) with the reference's facts"),
@@ -18,9 +21,6 @@ _TILES = {
     ),
 }
 """Metric of the evaluation -> its name and note, shown beside the accuracy."""
-
-AT_CHANCE = "This is at chance"
-_UNPROVEN = "Nothing here shows that the model reads the radiograph."
 
 _SPLITS = {
     "": "Held-out patients",
@@ -148,7 +148,28 @@ def verdict(comparison: Comparison) -> tuple[str, ...]:
     before = comparison.before.overall.metrics.get("accuracy") if comparison.before and comparison.after else None
     if before is not None:
         sentences.append(f"Before, it was {_with_interval(before)}; {_apart(before, accuracy)}.")
-    return (" ".join(sentences), *_caveats(shown.blind, accuracy))
+    return (" ".join(sentences), *cautions(shown))
+
+
+def cautions(evaluation: Evaluation, *, with_accuracy: bool = False) -> tuple[str, ...]:
+    """What the evaluation's own verdict says of its accuracy, in front of it the accuracy in a sentence if asked for.
+
+    Older files hold no verdict; what they say of the blind rows is said by the same rules.
+    """
+    accuracy = evaluation.overall.metrics.get("accuracy")
+    if evaluation.detail.verdict:
+        return evaluation.detail.verdict if with_accuracy else evaluation.detail.verdict[1:]
+    if accuracy is None:
+        return ()
+    num = evaluation.overall.num_questions
+    stated = f"The final answer is exactly right in {_with_interval(accuracy)} of {num} questions."
+    rivals = [
+        Rival(name=BLIND[name].title.lower(), accuracy=_estimate(row.overall), minus=_estimate(row.lead))
+        for name, row in evaluation.blind.items()
+        if name in BLIND
+    ]
+    worth = (against_blind(_estimate(accuracy), rivals),) if rivals else ()
+    return (stated, *worth) if with_accuracy else worth
 
 
 def headlines(comparison: Comparison) -> tuple[Headline, ...]:
@@ -234,24 +255,12 @@ def _apart(before: Share, after: Share) -> str:
     return "the intervals overlap, so the difference may be chance"
 
 
-def _caveats(blind: Mapping[str, BlindRow], accuracy: Share) -> list[str]:
-    """Baselines that the model does not clearly beat: then it has not been shown to read the radiograph."""
-    unbeaten = [BLIND[name].title.lower() for name, row in blind.items() if name in BLIND and not _beats(row, accuracy)]
-    if unbeaten:
-        rivals = ", ".join(unbeaten)
-        return [f"{AT_CHANCE}: it is not clearly better than answering without looking ({rivals}). {_UNPROVEN}"]
-    best = max((row.overall.value for row in blind.values() if row.overall), default=None)
-    if best is None:
-        return []
-    return [f"Answering without looking at the patient's radiograph reaches at most {100 * best:.1f}%."]
-
-
-def _beats(row: BlindRow, accuracy: Share) -> bool:
-    if row.lead is not None and row.lead.low is not None:
-        return row.lead.low > 0
-    if row.overall is None:
-        return True
-    return (accuracy.value if accuracy.low is None else accuracy.low) > row.overall.value
+def _estimate(share: Share | None) -> Estimate:
+    return (
+        Estimate(value=None, low=None, high=None)
+        if share is None
+        else Estimate(value=share.value, low=share.low, high=share.high)
+    )
 
 
 def _gain(before: Scores, after: Scores) -> list[Tile]:

@@ -18,11 +18,11 @@ def candidate_recall(attempt: Attempt) -> Score:
     replaces nothing: in CX-Mind candidates are only ever confirmed, so what the first step leaves out is lost for the
     answer, and nothing pays for having it there.
     """
-    wanted = _candidates(parse_trace(attempt.sample.reference))
+    wanted = listed_candidates(parse_trace(attempt.sample.reference))
     gold = _gold(attempt.sample) & frozenset(wanted)
     if not gold:
         return ABSTAIN
-    listed = _candidates(attempt.trace)
+    listed = listed_candidates(attempt.trace)
     if not listed:
         return Score(value=0.0)
     found = gold & frozenset(listed)
@@ -37,8 +37,9 @@ def candidate_recall(attempt: Attempt) -> Score:
     return Score(value=len(found) / len(gold) * min(1.0, len(wanted) / len(listed)), evidence=(evidence,))
 
 
-def _candidates(trace: Trace) -> tuple[str, ...]:
-    """What the first of several steps lists; nothing where it judges something or is the only one."""
+def listed_candidates(trace: Trace) -> tuple[str, ...]:
+    """What the first of several steps lists, in order and with repeats; nothing where it judges something or is the
+    only one."""
     if len(trace.steps) < 2 or read_judgement(trace.steps[0].answer.text) is not None:
         return ()
     return read_candidates(trace.steps[0].answer.text)

@@ -17,7 +17,7 @@ from radrl.types import AnswerKind, Evidence, Sample
 
 Detail = Literal["place", "side", "finding"]
 _DETAILS: tuple[Detail, ...] = ("place", "side", "finding")
-_Named = tuple[str, str]
+Named = tuple[str, str]
 """Finding and as much of its place as the detail keeps."""
 
 
@@ -73,6 +73,32 @@ def think_answer_consistency(attempt: Attempt, *, extractor: str = "rules") -> S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """Findings as the thoughts have them and as the answer does, with as much of their places as the reference keeps.
+
+    Example: an edema found and `edema, fracture` answered is `Told(asserted=frozenset({("edema", "")}),
+    denied=frozenset(), answered=frozenset({("edema", ""), ("fracture", "")}), refused=frozenset(), is_readable=True)`
+    """
+
+    asserted: frozenset[Named]
+    """By the thoughts; of a question about one finding, that one alone."""
+    denied: frozenset[Named]
+    answered: frozenset[Named]
+    """Named by the answer, or said yes to."""
+    refused: frozenset[Named]
+    """Said no to."""
+    is_readable: bool
+    """Whether there is an answer that can be read."""
+
+
+def told(attempt: Attempt, *, extractor: str = "rules") -> Told | None:
+    """What thoughts and answer say of findings; None where the sample's own reference does not say it in both."""
+    sample = attempt.sample
+    detail = _parts(sample.reference, sample.answer_kind, sample.options, extractor).detail
+    return None if detail is None else _told(attempt, detail=detail, extractor=extractor)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Parts:
     """What of the reward a sample's reference supports."""
 
@@ -97,25 +123,36 @@ def _parts(reference: str, kind: AnswerKind, options: tuple[str, ...], extractor
 
 def _of_thoughts(attempt: Attempt, *, detail: Detail, extractor: str) -> float | None:
     """Agreement of thoughts and answer; None where there is no answer, or not one about findings."""
-    answer = predicted_answer(attempt.sample, text=attempt.text, trace=attempt.trace)
-    if answer is None:
+    said = _told(attempt, detail=detail, extractor=extractor)
+    if said is None or not said.is_readable:
         return None
+    if attempt.sample.answer_kind is AnswerKind.YES_NO:
+        return float(bool(said.answered) if said.asserted else bool(said.refused and said.denied))
+    return set_f1(said.asserted, said.answered)
+
+
+def _told(attempt: Attempt, *, detail: Detail, extractor: str) -> Told | None:
+    """What thoughts and answer say at this detail; None where the question is not one about findings."""
+    sample = attempt.sample
+    answer = predicted_answer(sample, text=attempt.text, trace=attempt.trace)
     said = claims(extract(reasoning(attempt), extractor=extractor))
-    asserted = _names(said, detail=detail, holds=True)
-    match attempt.sample.answer_kind:
+    asserted, denied = (_names(said, detail=detail, holds=holds) for holds in (True, False))
+    nothing = frozenset[Named]()
+    match sample.answer_kind:
         case AnswerKind.SET | AnswerKind.CHOICE:
-            named = frozenset[_Named]().union(*(_named_by(label, detail, extractor) for label in answer))
-            return set_f1(asserted, named)
-        case AnswerKind.YES_NO if len(attempt.sample.options) == 1:
-            asked = _named_by(canonical_label(attempt.sample.options[0]), detail, extractor)
-            if asked & asserted:
-                return float("yes" in answer)
-            return float("no" in answer and bool(asked & _names(said, detail=detail, holds=False)))
+            answered = nothing.union(*(_named_by(label, detail, extractor) for label in answer or ()))
+            refused = nothing
+        case AnswerKind.YES_NO if len(sample.options) == 1:
+            asked = _named_by(canonical_label(sample.options[0]), detail, extractor)
+            asserted, denied = asserted & asked, denied & asked
+            answered = asked if answer and "yes" in answer else nothing
+            refused = asked if answer and "no" in answer else nothing
         case _:
             return None
+    return Told(asserted=asserted, denied=denied, answered=answered, refused=refused, is_readable=answer is not None)
 
 
-def _named_by(label: str, detail: Detail, extractor: str) -> frozenset[_Named]:
+def _named_by(label: str, detail: Detail, extractor: str) -> frozenset[Named]:
     """Findings that a label names; the label itself where it names none, which no thought does."""
     named = _names(claims(extract(_as_sentence(label), extractor=extractor)), detail=detail, holds=True)
     return named or frozenset({(label, "")})
@@ -125,7 +162,7 @@ def _as_sentence(label: str) -> str:
     return f"{label}."
 
 
-def _names(of_claims: AbstractSet[Claim], *, detail: Detail, holds: bool) -> frozenset[_Named]:
+def _names(of_claims: AbstractSet[Claim], *, detail: Detail, holds: bool) -> frozenset[Named]:
     kept = (claim for claim in of_claims if claim.holds == holds)
     match detail:
         case "place":

@@ -5,8 +5,8 @@ from functools import lru_cache
 from radrl.answers import Change, answer_text, read_changes
 from radrl.rewards.answer import set_f1
 from radrl.rewards.api import ABSTAIN, Attempt, Score, reward
-from radrl.text import final_answer, parse_trace
-from radrl.types import Evidence
+from radrl.text import Trace, final_answer, parse_trace
+from radrl.types import Evidence, Sample
 
 
 @reward("difference_f1")
@@ -20,13 +20,12 @@ def difference_f1(attempt: Attempt) -> Score:
     Hack it resists: the boilerplate around the findings, which n-gram scores pay for, and adding `nothing has changed`
     to be safe. It replaces nothing of the seeds; overlap scores are the usual measure of Medical-Diff-VQA.
     """
-    gold = _gold_changes(attempt.sample.reference)
+    gold = gold_changes(attempt.sample.reference)
     if gold is None:
         return ABSTAIN
-    answer = _whole_answer(attempt)
-    if answer is None:
+    said = said_changes(attempt.sample, text=attempt.text, trace=attempt.trace)
+    if said is None:
         return Score(value=0.0)
-    said = read_changes(answer)
     value = set_f1(said, gold) if said else 0.0
     faults = [f"not said: {_listed(gold - said)}"] if gold - said else []
     faults += [f"not so: {_listed(said - gold)}"] if said - gold else []
@@ -37,17 +36,20 @@ def difference_f1(attempt: Attempt) -> Score:
 
 
 @lru_cache(maxsize=4096)
-def _gold_changes(reference: str) -> frozenset[Change] | None:
+def gold_changes(reference: str) -> frozenset[Change] | None:
+    """The changes of a reference's final answer; None where it is not in the grammar."""
     trace = parse_trace(reference)
     changes = read_changes(final_answer(trace) or reference)
     return None if not changes or any(change[0] == "unknown" for change in changes) else changes
 
 
-def _whole_answer(attempt: Attempt) -> str | None:
-    """The last answer block; all of a completion without tags where the reference has none either."""
-    if attempt.trace.answers:
-        return final_answer(attempt.trace)
-    return attempt.text if answer_text(attempt.sample, text=attempt.text, trace=attempt.trace) is not None else None
+def said_changes(sample: Sample, *, text: str, trace: Trace) -> frozenset[Change] | None:
+    """The changes of a completion's last answer block, or of all of a completion without tags where the reference has
+    none either; None where it gives no answer."""
+    answer = final_answer(trace)
+    if answer is None and answer_text(sample, text=text, trace=trace) is not None:
+        answer = text
+    return None if answer is None else read_changes(answer)
 
 
 def _listed(changes: frozenset[Change]) -> str:

@@ -4,16 +4,19 @@ import csv
 import io
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 
 from rich.table import Table
 
+from radrl.config.sweep import SweepConfig
 from radrl.durable import write_atomically
 from radrl.report.comparison import AxisEffect, ComparedRun, write_comparison_page
+from radrl.report.recipes import compared_recipe
 from radrl.sweep.grid import Point
 from radrl.sweep.metrics import RunResult, read_result
+from radrl.sweep.recipes import Recipe, compare_recipes
 from radrl.sweep.running import Ledger, Status
 
 
@@ -32,6 +35,8 @@ class Comparison:
 
     metric: str
     rows: tuple[Row, ...]
+    recipes: tuple[Recipe, ...] = ()
+    """Those that were evaluated, over their seeds, in the order of the grid."""
 
     @property
     def varied(self) -> tuple[str, ...]:
@@ -48,6 +53,12 @@ def compare_runs(points: Sequence[Point], ledger: Ledger, *, metric: str) -> Com
     ]
     rows.sort(key=lambda row: -(row.result.best if row.result.best is not None else float("-inf")))
     return Comparison(metric=metric, rows=tuple(rows))
+
+
+def with_recipes(comparison: Comparison, sweep: SweepConfig, points: Sequence[Point]) -> Comparison:
+    """The same with the recipes that were evaluated, over their seeds; intervals take seconds."""
+    results = {row.point.name: row.result for row in comparison.rows}
+    return replace(comparison, recipes=compare_recipes(sweep, points, results))
 
 
 def axis_effects(comparison: Comparison) -> list[AxisEffect]:
@@ -82,10 +93,17 @@ def comparison_table(comparison: Comparison) -> Table:
     return table
 
 
-def write_comparison(comparison: Comparison, folder: Path) -> Path:
-    """Write comparison.json, comparison.csv and comparison.html, and return the page."""
+def write_comparison(comparison: Comparison, sweep: SweepConfig) -> Path:
+    """Write comparison.json, comparison.csv and comparison.html into the sweep's folder, and return the page."""
+    folder = Path(sweep.out)
     records = [_record(row) for row in comparison.rows]
-    text = json.dumps({"metric": comparison.metric, "runs": records}, indent=1, ensure_ascii=False, allow_nan=False)
+    content = {
+        "sweep": sweep.model_dump(mode="json", exclude_defaults=True),
+        "metric": comparison.metric,
+        "recipes": [recipe.to_json() for recipe in comparison.recipes],
+        "runs": records,
+    }
+    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
     write_atomically(folder / "comparison.json", text + "\n")
     table = io.StringIO()
     flat = [
@@ -107,6 +125,9 @@ def write_comparison(comparison: Comparison, folder: Path) -> Path:
     ]
     return write_comparison_page(
         folder / "comparison.html",
+        title=sweep.title,
+        about=sweep.about,
+        recipes=[compared_recipe(recipe.to_json()) for recipe in comparison.recipes],
         metric=comparison.metric,
         axes=comparison.varied,
         runs=runs,

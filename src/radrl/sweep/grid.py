@@ -45,10 +45,17 @@ class Point:
     config: Config
     missing: str | None
     """Training file that is not there."""
+    evaluation: tuple[str, ...] = ()
+    """What `radrl evaluate` is called with afterwards, but for the model and the folder; nothing when empty."""
+
+    @property
+    def recipe(self) -> Mapping[str, Setting]:
+        """Everything that was varied but the seed: runs that share it are the same recipe."""
+        return {name: value for name, value in self.axes.items() if name != "seed"}
 
 
 def build_points(sweep: SweepConfig) -> list[Point]:
-    """Every combination, in order: type, size, lr, G, beta, seed, and then the other keys.
+    """Every combination, in order: arm, type, size, lr, G, beta, seed, and then the other keys.
 
     Raises ConfigError for a combination that `radrl train` would refuse, for two that are the same run, and for a run
     in the folder that was started with other values; all before anything is trained.
@@ -63,12 +70,13 @@ def build_points(sweep: SweepConfig) -> list[Point]:
         )
     for point in points:
         if point.missing is None:
-            _check(point)
+            _check(point, paths=not sweep.prepare)
     return points
 
 
 def _axes(sweep: SweepConfig) -> dict[str, Sequence[Setting]]:
     given: dict[str, Sequence[Setting]] = {
+        "arm": tuple(sweep.arms),
         "type": sweep.types,
         "size": sweep.sizes,
         "lr": sweep.lrs,
@@ -84,10 +92,14 @@ def _axes(sweep: SweepConfig) -> dict[str, Sequence[Setting]]:
 
 
 def _point(axes: Mapping[str, Setting], sweep: SweepConfig) -> Point:
-    told = {KEYS.get(name, name): value for name, value in axes.items() if name not in ("type", "size")}
+    told = {KEYS.get(name, name): value for name, value in axes.items() if name not in ("arm", "type", "size")}
     if sweep.files is not None:
         told["data.train_files"] = sweep.files.format(**{name: axes.get(name, "") for name in _PLACES})
-    shared = (*(f"config={file}" for file in sweep.base), *sweep.settings)
+    arm = sweep.arms.get(str(axes.get("arm")), ())
+    shared = (
+        *(f"config={file}" for file in sweep.base),
+        *(filled(setting, out=sweep.out, seed=axes.get("seed")) for setting in (*sweep.settings, *arm)),
+    )
     args = (*shared, *(f"{key}={_written(value)}" for key, value in told.items()))
     name = _name(load_config(Config, args).config, axes)
     folder = Path(sweep.out) / name
@@ -99,20 +111,34 @@ def _point(axes: Mapping[str, Setting], sweep: SweepConfig) -> Point:
         args=args,
         config=load_config(Config, args).config,
         missing=_missing(told.get("data.train_files")),
+        evaluation=tuple(filled(setting, out=sweep.out, seed=axes.get("seed")) for setting in sweep.evaluation),
     )
 
 
+def filled(text: str, *, out: str, seed: Setting | None) -> str:
+    """The text with the sweep's folder and the run's seed in their places."""
+    if seed is None and "{seed}" in text:
+        raise ConfigError(f"{text} has a place for the seed, and the sweep has no seeds. Give seeds.")
+    return text.replace("{out}", out).replace("{seed}", str(seed))
+
+
 def _name(config: Config, axes: Mapping[str, Setting]) -> str:
-    """CheX-Phi4MM's name of a log, `{model}_lr{lr}_gen{G}_beta{beta}_{type}_{size}`, then the seed and other keys."""
-    model = Path(config.worker.actor.model.model_path or "model").name
+    """CheX-Phi4MM's name of a log, `{model}_lr{lr}_gen{G}_beta{beta}_{type}_{size}`, then the seed and other keys.
+
+    An arm stands for its model and settings, and of the rest only what varies is named.
+    """
+    arm = axes.get("arm")
+    settings = {
+        "lr": f"lr{config.worker.actor.optim.lr:g}",
+        "G": f"gen{config.worker.rollout.n}",
+        "beta": f"beta{config.algorithm.kl_coef:g}",
+    }
     parts = [
-        model,
-        f"lr{config.worker.actor.optim.lr:g}",
-        f"gen{config.worker.rollout.n}",
-        f"beta{config.algorithm.kl_coef:g}",
+        Path(config.worker.actor.model.model_path or "model").name if arm is None else str(arm),
+        *(text for name, text in settings.items() if arm is None or name in axes),
         *(str(axes[name]) for name in ("type", "size") if name in axes),
         f"seed{config.trainer.seed}",
-        *(f"{key}={_written(value)}" for key, value in axes.items() if key not in (*KEYS, "type", "size")),
+        *(f"{key}={_written(value)}" for key, value in axes.items() if key not in (*KEYS, "arm", "type", "size")),
     ]
     return re.sub(r"[^\w.+=-]+", "-", "_".join(parts))
 
@@ -128,9 +154,10 @@ def _missing(source: Setting | None) -> str | None:
     return None if name.is_local or name.may_be_on_hub else str(source)
 
 
-def _check(point: Point) -> None:
+def _check(point: Point, *, paths: bool) -> None:
+    """What is prepared first cannot be looked for yet: then paths are left to the run."""
     try:
-        check(point.config, paths=True)
+        check(point.config, paths=paths)
     except ConfigError as error:
         raise ConfigError(f"the run {point.name} cannot start:\n{error}") from error
     changed = changed_keys(point.config, point.folder / "config.yaml")

@@ -25,6 +25,8 @@ class RunResult:
     """Mean declared outcome of the training rollouts over the last tenth of the steps."""
     hours: float
     """Time of its training steps."""
+    tokens: float = 0.0
+    """Of prompts and completions, over all steps."""
 
     @property
     def best(self) -> float | None:
@@ -47,7 +49,7 @@ def read_result(folder: Path, *, metric: str) -> RunResult:
     file = folder / "metrics.jsonl"
     points: dict[int, float] = {}
     outcomes: dict[int, float] = {}
-    num_steps, seconds = 0, 0.0
+    num_steps, seconds, tokens = 0, 0.0, 0.0
     for record in read_jsonl(file) if file.exists() else ():
         step = record.get("step")
         if not isinstance(step, int):
@@ -56,8 +58,15 @@ def read_result(folder: Path, *, metric: str) -> RunResult:
         points |= _number(record, metric, step)
         outcomes |= _number(record, OUTCOME, step)
         seconds += _number(record, "timing_s/step", step).get(step, 0.0)
+        tokens += _number(record, "perf/total_num_tokens", step).get(step, 0.0)
     last = [value for step, value in outcomes.items() if step > 0.9 * num_steps]
-    return RunResult(num_steps=num_steps, points=points, outcome=fmean(last) if last else None, hours=seconds / 3600)
+    return RunResult(
+        num_steps=num_steps,
+        points=points,
+        outcome=fmean(last) if last else None,
+        hours=seconds / 3600,
+        tokens=tokens,
+    )
 
 
 def last_step(folder: Path) -> int:

@@ -150,7 +150,7 @@ def test_a_file_that_is_no_configuration_is_named_with_its_line(tmp_path, text, 
 
 
 def test_a_missing_required_key_is_named():
-    assert "model is missing. Give model=VALUE" in refusal("data=t.jsonl", "out=o", schema=EvaluateConfig)
+    assert "out is missing. Give out=VALUE" in refusal("data=t.jsonl", "model=m", schema=EvaluateConfig)
 
 
 def test_a_configuration_cannot_be_changed():

@@ -217,3 +217,21 @@ def test_a_full_disk_leaves_the_older_files_as_they_were(tmp_path, monkeypatch):
     with pytest.raises(DataError, match="No space left on device"):
         write_evaluation(run(reads_the_film), tmp_path)
     assert (tmp_path / "summary.json").read_text() == older
+
+
+def by_sex(**changes) -> Evaluation:
+    samples = [replace(sample, columns={"sex": "FM"[n % 2], "site": "a"}) for n, sample in enumerate(SAMPLES)]
+    return run(reads_the_film, samples=samples, blind=False, **changes)
+
+
+def test_rows_hold_what_comparisons_go_by_behind_their_other_fields():
+    row = by_sex(by=("site",)).records[1].to_json()
+    assert list(row)[-3:] == ["images", "task", "groups"]
+    assert (row["images"], row["task"], row["groups"]) == (("/films/p1.png",), "closed", {"site": "a", "sex": "M"})
+
+
+def test_subgroups_can_be_left_out():
+    evaluation = by_sex(subgroups=False)
+    assert evaluation.summary.per_group == evaluation.summary.gaps == {}
+    assert evaluation.records[0].groups == {}
+    assert set(by_sex().summary.gaps) == {"sex", "age_band", "view", "device"}

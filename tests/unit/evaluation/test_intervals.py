@@ -4,7 +4,7 @@ from evaluation_builders import answering, judged, presence
 
 from radrl.errors import DataError
 from radrl.evaluation.compare import difference, paired_difference
-from radrl.evaluation.intervals import Bootstrap, mean_of, ratio_of
+from radrl.evaluation.intervals import Bootstrap, Estimate, Weighted, mean_of, ratio_of
 from radrl.evaluation.records import EvalRecord
 
 BOOTSTRAP = Bootstrap(resamples=500, seed=1)
@@ -79,6 +79,43 @@ def test_a_paired_difference_is_surer_than_the_two_accuracies():
     alone = estimate(after.tolist(), patients)
     assert found.value == pytest.approx(after.mean() - before.mean())
     assert found.high - found.low < (alone.high - alone.low) / 2
+
+
+def test_the_resamples_of_a_seed_stay_the_same_for_good():
+    statistics = [
+        mean_of("mean", [1.0, 0.0, 0.25, 1.0, 0.5, 0.0, 0.75]),
+        ratio_of("ratio", [1, 2, 3, 4, 5, 6, 7], [7, 6, 5, 4, 3, 2, 0]),
+    ]
+    found = Bootstrap(resamples=200, seed=7).estimate(statistics, patients=list("aabcdde"))
+    assert found["mean"] == Estimate(value=0.5, low=0.3125, high=0.8)
+    ratio = (found["ratio"].value, found["ratio"].low, found["ratio"].high)
+    assert ratio == pytest.approx((28 / 27, 0.3991463414634148, 3.5031250000000007), abs=1e-12)
+
+
+def test_a_mean_by_weights_has_the_value_and_the_interval_of_the_mean_by_sums():
+    values = np.random.default_rng(4).random(50)
+    patients = [f"p{i % 23}" for i in range(50)]
+    weighted = Weighted(name="m", value=lambda weights: float(weights @ values / weights.sum()))
+    by_weights = BOOTSTRAP.estimate_weighted([weighted], patients=patients)["m"]
+    by_sums = estimate(values.tolist(), patients)
+    assert (by_weights.value, by_weights.low, by_weights.high) == pytest.approx(
+        (by_sums.value, by_sums.low, by_sums.high), abs=1e-12
+    )
+
+
+def test_a_metric_by_weights_is_undefined_where_it_says_nan_and_has_no_interval_over_one_patient():
+    nothing = Weighted(name="nothing", value=lambda weights: float("nan"))
+    total = Weighted(name="total", value=lambda weights: float(weights.sum()))
+    found = BOOTSTRAP.estimate_weighted([nothing, total], patients=["a", "a"])
+    assert found["nothing"] == Estimate(value=None, low=None, high=None)
+    assert found["total"] == Estimate(value=2.0, low=None, high=None)
+
+
+def test_draws_that_are_too_many_to_keep_are_the_ones_that_are_kept(monkeypatch):
+    values, patients = [0.1, 0.5, 0.9, 0.2], list("abcd")
+    kept = estimate(values, patients)
+    monkeypatch.setattr("radrl.evaluation.intervals._KEPT_COUNTS", 0)
+    assert estimate(values, patients) == kept
 
 
 def records(answers: list[str]) -> list[EvalRecord]:

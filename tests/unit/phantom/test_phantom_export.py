@@ -191,11 +191,30 @@ def test_the_command_can_draw_the_sheet_alone(tmp_path: Path):
         ({"trace": "zigzag"}, "'zigzag' in trace is not known"),
         ({"style": "terse"}, "'terse' in style is not known"),
         ({"kinds": ("open",)}, "KIND=SHARE"),
+        ({"more_knobs": ("max_study=1",)}, "knob 'max_study=1' does not read as KNOB=VALUE with one of normal_share"),
+        ({"more_knobs": ("zoned_options=no",)}, "knob 'zoned_options=no' does not read as"),
     ],
 )
 def test_the_command_refuses_words_it_does_not_know(tmp_path: Path, options: dict[str, object], message: str):
     with pytest.raises(ConfigError, match=message):
         phantom(tmp_path, **options)
+
+
+def test_further_knobs_of_the_world_are_read_from_texts(tmp_path: Path):
+    knobs = ("max_studies=1", "severities=3", "uncertain_share=0", "zoned_options=false", "normal_share=0")
+    files = phantom(
+        tmp_path, train=8, val=0, test=0, ood=0, size_px=48, difficulty=0.0, kinds=("closed=1",), more_knobs=knobs
+    )
+    rows = _rows(files["train"])
+    assert len({row["patient_id"] for row in rows}) == 8
+    assert not any("zone" in row["prompt"] for row in rows)
+    scenes = _rows(tmp_path / "scenes" / "train.jsonl")
+    assert {finding["severity"] for scene in scenes for finding in scene["findings"]} == {3}
+
+
+def test_a_trace_may_be_the_answer_alone(tmp_path: Path):
+    files = phantom(tmp_path, train=4, val=0, test=0, ood=0, size_px=48, kinds=("presence=1",), trace="answer")
+    assert {row["answer"] for row in _rows(files["train"])} <= {"<answer>yes</answer>", "<answer>no</answer>"}
 
 
 def test_kinds_are_read_from_texts():

@@ -6,12 +6,15 @@ empty set (`no finding`) is an answer: against an empty gold it scores 1, agains
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
+from scipy.sparse import csr_array
 
-from radrl.evaluation.intervals import Statistic, divide
+from radrl.evaluation.intervals import Statistic, divide, ratio_of
+from radrl.evaluation.metrics.sums import Metric, mean_where, metric_of_sums, planes, sparse_terms
 from radrl.rewards.answer import set_f1
 
 Names = frozenset[str]
@@ -58,38 +61,50 @@ class Pair:
 
 def micro_f1(pairs: Sequence[Pair]) -> Statistic:
     """2 TP / (2 TP + FP + FN) with the counts pooled over items and labels."""
-    terms = np.zeros((len(pairs), 2))
-    for row, pair in enumerate(pairs):
-        predicted = pair.prediction or frozenset()
-        terms[row] = 2 * len(predicted & pair.gold), len(predicted) + len(pair.gold)
-    return Statistic(name="micro_f1", terms=terms, finish=lambda sums: divide(sums[..., 0], sums[..., 1]))
+    predicted = [pair.prediction or frozenset[str]() for pair in pairs]
+    hits = [2 * len(names & pair.gold) for names, pair in zip(predicted, pairs, strict=True)]
+    named = [len(names) + len(pair.gold) for names, pair in zip(predicted, pairs, strict=True)]
+    return ratio_of("micro_f1", hits, named)
 
 
-def macro_f1(pairs: Sequence[Pair]) -> Statistic:
+def macro_f1(pairs: Sequence[Pair]) -> Metric:
     """Mean over labels of the label's F1; labels that are nowhere in the gold are left out."""
-    labels = gold_labels(pairs)
 
     def finish(sums: Float[ndarray, "*B D"]) -> Float[ndarray, "*B"]:
-        hits, predicted, support = _split(sums, num_labels=len(labels))
-        return _mean_where(divide(2 * hits, predicted + support), support > 0)
+        hits, predicted, support = planes(sums, num=3)
+        return mean_where(divide(2 * hits, predicted + support), support > 0)
 
-    return Statistic(name="macro_f1", terms=_label_terms(pairs, labels), finish=finish)
+    return metric_of_sums("macro_f1", _label_terms(pairs, gold_labels(pairs)), finish)
 
 
-def balanced_accuracy(pairs: Sequence[Pair]) -> Statistic:
-    """Mean over classes of the class's recall, for questions with a single answer; a class is a gold answer."""
-    classes = sorted({tuple(sorted(pair.gold)) for pair in pairs})
-    position = {gold: index for index, gold in enumerate(classes)}
-    terms = np.zeros((len(pairs), 2, len(classes)))
-    for row, pair in enumerate(pairs):
-        index = position[tuple(sorted(pair.gold))]
-        terms[row, :, index] = exact(pair.prediction, pair.gold), 1.0
+def single_answer_metrics(pairs: Sequence[Pair]) -> list[Metric]:
+    """Balanced accuracy, macro precision and Cohen's kappa of questions with a single answer; a class is an answer."""
+    terms = _class_terms(pairs)
+    finishes = {"balanced_accuracy": _balanced_accuracy, "precision": _macro_precision, "cohens_kappa": _cohens_kappa}
+    return [metric_of_sums(name, terms, finish) for name, finish in finishes.items()]
 
-    def finish(sums: Float[ndarray, "*B D"]) -> Float[ndarray, "*B"]:
-        right, support = sums[..., : len(classes)], sums[..., len(classes) :]
-        return _mean_where(divide(right, support), support > 0)
 
-    return Statistic(name="balanced_accuracy", terms=terms.reshape(len(pairs), 2 * len(classes)), finish=finish)
+def _balanced_accuracy(sums: Float[ndarray, "*B D"]) -> Float[ndarray, "*B"]:
+    """Mean over gold answers of the share that is answered right."""
+    right, _, support = planes(sums, num=3)
+    return mean_where(divide(right, support), support > 0)
+
+
+def _macro_precision(sums: Float[ndarray, "*B D"]) -> Float[ndarray, "*B"]:
+    """Mean over gold answers of the share of those given that are right; 0 for one that is never given."""
+    right, given, support = planes(sums, num=3)
+    return mean_where(np.nan_to_num(divide(right, given)), support > 0)
+
+
+def _cohens_kappa(sums: Float[ndarray, "*B D"]) -> Float[ndarray, "*B"]:
+    """(p - e) / (1 - e): accuracy p beyond what the frequencies of gold and given answers agree on by chance, e.
+
+    Unreadable answers are a class of their own, which is never right (Cohen 1960).
+    """
+    right, given, support = planes(sums, num=3)
+    num = support.sum(axis=-1)
+    by_chance = (given * support).sum(axis=-1)
+    return divide(right.sum(axis=-1) * num - by_chance, num**2 - by_chance)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +125,7 @@ class LabelScore:
 def label_scores(pairs: Sequence[Pair]) -> dict[str, LabelScore]:
     """Precision, recall and F1 of every label that some gold answer holds, by name."""
     labels = gold_labels(pairs)
-    hits, predicted, support = _split(_label_terms(pairs, labels).sum(axis=0), num_labels=len(labels))
+    hits, predicted, support = planes(_label_terms(pairs, labels).sum(axis=0), num=3)
     return {
         label: LabelScore(
             support=int(support[index]),
@@ -127,20 +142,26 @@ def gold_labels(pairs: Sequence[Pair]) -> list[str]:
     return sorted(frozenset[str]().union(*(pair.gold for pair in pairs)))
 
 
-def _label_terms(pairs: Sequence[Pair], labels: Sequence[str]) -> Float[ndarray, "N D"]:
-    """For each item and label: hit, predicted, in the gold; D = 3 x labels."""
+def _label_terms(pairs: Sequence[Pair], labels: Sequence[str]) -> csr_array[Any, Any]:
+    """[N, 3 x labels] whether each label is hit, predicted, in the gold."""
     position = {label: index for index, label in enumerate(labels)}
-    terms = np.zeros((len(pairs), 3, len(labels)))
+    num = len(labels)
+    entries: list[tuple[int, int]] = []
     for row, pair in enumerate(pairs):
         predicted = pair.prediction or frozenset()
         for plane, names in enumerate((predicted & pair.gold, predicted, pair.gold)):
-            terms[row, plane, [position[name] for name in names if name in position]] = 1.0
-    return terms.reshape(len(pairs), 3 * len(labels))
+            entries += [(row, plane * num + position[name]) for name in names if name in position]
+    return sparse_terms(entries, shape=(len(pairs), 3 * num))
 
 
-def _split(sums: Float[ndarray, "*B D"], *, num_labels: int) -> list[Float[ndarray, "*B L"]]:
-    return [sums[..., plane * num_labels : (plane + 1) * num_labels] for plane in range(3)]
-
-
-def _mean_where(values: Float[ndarray, "*B L"], counted: ndarray) -> Float[ndarray, "*B"]:
-    return divide(np.where(counted, values, 0.0).sum(axis=-1), counted.sum(axis=-1).astype(np.float64))
+def _class_terms(pairs: Sequence[Pair]) -> csr_array[Any, Any]:
+    """[N, 3 x classes] whether each answer, taken as a whole, is right, given, and the gold one."""
+    answers = [(pair.prediction, pair.gold) for pair in pairs]
+    position = {answer: index for index, answer in enumerate(dict.fromkeys(one for pair in answers for one in pair))}
+    num = len(position)
+    entries: list[tuple[int, int]] = []
+    for row, (predicted, gold) in enumerate(answers):
+        entries += [(row, num + position[predicted]), (row, 2 * num + position[gold])]
+        if predicted == gold:
+            entries.append((row, position[gold]))
+    return sparse_terms(entries, shape=(len(pairs), 3 * num))

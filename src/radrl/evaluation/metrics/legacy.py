@@ -6,6 +6,7 @@ None of them says whether an answer is right. They are never the default and alw
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from radrl.graph.types import KnowledgeGraph
 from radrl.rewards.legacy_chex_phi4mm import surface_entities
@@ -28,8 +29,12 @@ def exact_output(generated_text: str, reference: str) -> float:
     return float(generated_text.strip().lower() == reference.strip().lower())
 
 
+@lru_cache(maxsize=65536)
 def word_jaccard(generated_text: str, reference: str) -> float:
-    """CX-Mind `eval_open.py` without its judge: Jaccard of the words of both whole texts; 0 when both are empty."""
+    """CX-Mind `eval_open.py` without its judge: Jaccard of the words of both whole texts; 0 when both are empty.
+
+    Remembered: an evaluation asks for it in every grouping that a completion is in.
+    """
     found, wanted = (set(_WORD.findall(text.lower())) for text in (generated_text, reference))
     return len(found & wanted) / len(found | wanted) if found | wanted else 0.0
 

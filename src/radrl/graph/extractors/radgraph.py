@@ -66,14 +66,22 @@ class RadGraphExtractor:
 
     def __call__(self, texts: Sequence[str]) -> list[KnowledgeGraph]:
         """One graph a text, in order; blank texts are not given to the model."""
+        records = self.annotate(texts)
+        return [
+            from_radgraph(record, text=text) if text.strip() else KnowledgeGraph.from_triplets(())
+            for record, text in zip(records, texts, strict=True)
+        ]
+
+    def annotate(self, texts: Sequence[str]) -> list[Mapping[str, Any]]:
+        """Records in the package's own form, one a text, in order; without entities for blank texts."""
         readable = [index for index, text in enumerate(texts) if text.strip()]
-        graphs = [KnowledgeGraph.from_triplets(())] * len(texts)
+        records: list[Mapping[str, Any]] = [{"text": "", "entities": {}}] * len(texts)
         if readable:
             with contextlib.redirect_stdout(sys.stderr):
-                records = self._annotate([texts[index] for index in readable])
+                found = self._annotate([texts[index] for index in readable])
             for place, index in enumerate(readable):
-                graphs[index] = from_radgraph(records[str(place)], text=texts[index])
-        return graphs
+                records[index] = found[str(place)]
+        return records
 
 
 def from_radgraph(record: Mapping[str, Any], *, text: str | None = None) -> KnowledgeGraph:
@@ -189,7 +197,7 @@ def _open(model: Path, *, device: str) -> Callable[[list[str]], Mapping[str, Any
         ) from error
     try:
         # The package prints to standard output, which belongs to graphs here.
-        with _offline(), contextlib.redirect_stdout(sys.stderr):
+        with offline(), contextlib.redirect_stdout(sys.stderr):
             opened = package.RadGraph(
                 model_type=model.name,
                 model_cache_dir=str(model.parent),
@@ -213,8 +221,8 @@ def _encoder(model: Path) -> str:
 
 
 @contextlib.contextmanager
-def _offline() -> Generator[None]:
-    """Keep huggingface_hub, through which the package fetches its encoder, from the network.
+def offline() -> Generator[None]:
+    """Keep huggingface_hub, through which packages fetch their models, from the network.
 
     The environment variable is read when the library is imported, which may have happened before.
     """

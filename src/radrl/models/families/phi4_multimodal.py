@@ -116,6 +116,10 @@ class Phi4Multimodal:
             allowed = max(1, most // self.crops.crop_px**2)
             self.crops = replace(self.crops, max_crops=min(self.crops.max_crops, allowed))
 
+    def allow_crops(self, most: int) -> None:
+        """Allow as many crops as this, whatever the settings and bounds in pixels allow."""
+        self.crops = replace(self.crops, max_crops=most)
+
     def target_size(self, size: ImageSize) -> ImageSize:
         """Size on the canvas of crops, without the white beside it."""
         return self.crops.target_size(size)

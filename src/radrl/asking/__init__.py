@@ -1,0 +1,1 @@
+"""Putting questions to a model, whatever it is reached through, and keeping what it says."""
