@@ -11,7 +11,8 @@ from radrl.config.load import load_config
 from radrl.config.schema import Config
 
 
-@pytest.mark.parametrize("form", ["radrl train", pytest.param("python -m radrl.train", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["radrl train", "python -m radrl.train"])
 def test_row_83_the_installed_command_and_the_module_make_the_same_run(world, undisturbed, tmp_path, form):
     """Spec row 83: a run is started by one command. The module is how users of CX-Mind type it."""
     ended = run_script(*form.split(), *world.training(), folder=tmp_path)

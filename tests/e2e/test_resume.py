@@ -43,6 +43,7 @@ def test_the_undisturbed_run_has_two_stages_a_gate_and_groups_that_were_filtered
     assert all(record["actor/grad_norm"] > 0 for record in steps)
 
 
+@pytest.mark.slow
 def test_a_run_killed_at_its_weakest_moments_ends_like_one_that_was_not(world, undisturbed, tmp_path):
     for name, moment in MOMENTS.items():
         assert radrl("train", *world.training(), folder=tmp_path, moment=moment).code == KILLED, name
