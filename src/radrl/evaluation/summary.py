@@ -260,20 +260,21 @@ def summarise(
     films that are compared with each other (`gaps`), and whose smallest groups are shown by their counts alone.
     """
     by_question = _grouped(judged, key=lambda one: one.sample.id)
+    blocks = _Blocks(bootstrap)
     return Summary(
         settings=settings,
         bootstrap=bootstrap,
         unit="samples" if all(one.sample.patient_id == one.sample.id for one in judged) else "patients",
-        overall=measure(judged, bootstrap=bootstrap),
-        per_kind=_measured(_grouped(judged, key=lambda one: one.sample.kind), bootstrap),
-        per_file=_measured(_grouped(judged, key=lambda one: one.file), bootstrap),
-        per_task=_measured(_grouped(judged, key=lambda one: one.task), bootstrap),
+        overall=blocks.of(judged),
+        per_kind=blocks.by(judged, key=lambda one: one.sample.kind),
+        per_file=blocks.by(judged, key=lambda one: one.file),
+        per_task=blocks.by(judged, key=lambda one: one.task),
         per_group={
-            name: _measured(_grouped(judged, key=lambda one, of=group_of: of(one.sample)), bootstrap)
+            name: blocks.by(judged, key=lambda one, of=group_of: of(one.sample))
             for name, group_of in (groupings or {}).items()
         }
         | {
-            name: _without_small(_measured(_grouped(judged, key=lambda one, of=group_of: of(one.sample)), bootstrap))
+            name: _without_small(blocks.by(judged, key=lambda one, of=group_of: of(one.sample)))
             for name, group_of in (subgroups or {}).items()
         },
         gaps={
@@ -327,6 +328,26 @@ def make_blind(
     )
 
 
+class _Blocks:
+    """Measures groups of the judged completions, each set of them once: one file's block is often the whole's."""
+
+    def __init__(self, bootstrap: Bootstrap) -> None:
+        self._bootstrap = bootstrap
+        self._found: dict[tuple[int, ...], Block] = {}
+
+    def of(self, judged: Sequence[Judged]) -> Block:
+        """The block of these completions."""
+        members = tuple(id(one) for one in judged)
+        if members not in self._found:
+            self._found[members] = measure(judged, bootstrap=self._bootstrap)
+        return self._found[members]
+
+    def by(self, judged: Sequence[Judged], *, key: Callable[[Judged], str | None]) -> dict[str, Block]:
+        """The block of each group, by name."""
+        groups = _grouped(judged, key=key)
+        return {name: self.of(groups[name]) for name in sorted(groups)}
+
+
 def _without_small(blocks: Mapping[str, Block]) -> dict[str, Block]:
     """Groups of few patients keep their counts alone: a share of three patients says nothing of a group."""
     return {
@@ -341,7 +362,3 @@ def _grouped(judged: Sequence[Judged], *, key: Callable[[Judged], str | None]) -
         if (group := key(one)) is not None:
             groups[group].append(one)
     return dict(groups)
-
-
-def _measured(groups: Mapping[str, Sequence[Judged]], bootstrap: Bootstrap) -> dict[str, Block]:
-    return {name: measure(groups[name], bootstrap=bootstrap) for name in sorted(groups)}
