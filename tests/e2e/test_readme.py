@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
 from radrl.cli import app
 from radrl.config.load import load_config
@@ -32,11 +33,7 @@ def test_the_readme_is_short_and_says_what_this_is_not_for(readme):
 
 
 def test_every_command_of_the_readme_exists(code):
-    known = {
-        command.name or command.callback.__name__.replace("_", "-")
-        for command in app.registered_commands
-        if command.callback
-    }
+    known = set(get_command(app).commands)
     named = set(re.findall(r"\bradrl ([a-z][a-z-]*)", code))
     assert {"train", "demo"} <= known
     assert named
