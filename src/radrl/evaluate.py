@@ -23,7 +23,7 @@ from radrl.errors import DataError
 from radrl.evaluation.blind import shuffle_images
 from radrl.evaluation.contact_sheet import write_contact_sheet
 from radrl.evaluation.groupings import check_columns, groupings_of
-from radrl.evaluation.intervals import Bootstrap, Estimate
+from radrl.evaluation.intervals import Bootstrap
 from radrl.evaluation.judges.judgements import judge_answers
 from radrl.evaluation.judges.opinion import Opinion, opinion
 from radrl.evaluation.judges.verdicts import Judge
@@ -164,7 +164,7 @@ def result_table(summary: Summary) -> Table:
         table.add_row(
             name,
             str(block.counts.questions),
-            *_cells(block.metrics["accuracy"]),
+            *block.metrics["accuracy"].cells(),
             str(block.counts.parse_failures),
             end_section=name == "all",
         )
@@ -172,14 +172,14 @@ def result_table(summary: Summary) -> Table:
     rows = {"majority": blind.majority, "question only": blind.question_only, "shuffled image": blind.shuffled_image}
     for name, row in rows.items():
         if row is not None:
-            table.add_row(f"blind: {name}", str(row.num_questions), *_cells(row.accuracy), "")
+            table.add_row(f"blind: {name}", str(row.num_questions), *row.accuracy.cells(), "")
     for name, row in summary.robustness.items():
-        table.add_row(f"films: {name} {row.level}", str(row.num_questions), *_cells(row.accuracy), "")
+        table.add_row(f"films: {name} {row.level}", str(row.num_questions), *row.accuracy.cells(), "")
     if summary.judge is not None:
         table.add_row(
             f"judge: {summary.judge.identity['name']}",
             str(summary.overall.counts.questions),
-            *_cells(summary.judge.accuracy),
+            *summary.judge.accuracy.cells(),
             "",
         )
     table.caption = "\n".join(
@@ -283,14 +283,6 @@ def _make_folder(out: Path) -> None:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(f"cannot make the folder {out} ({error.strerror}), from out. Set out= to another.") from error
-
-
-def _cells(estimate: Estimate) -> tuple[str, str]:
-    if estimate.value is None:
-        return "-", ""
-    if estimate.low is None or estimate.high is None:
-        return f"{estimate.value:.3f}", ""
-    return f"{estimate.value:.3f}", f"{estimate.low:.3f} to {estimate.high:.3f}"
 
 
 if __name__ == "__main__":

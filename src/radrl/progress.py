@@ -6,7 +6,15 @@ from contextlib import contextmanager
 from rich import box
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 
@@ -45,16 +53,19 @@ def show_table(title: str, rows: Mapping[str, str], *, console: Console | None =
     (console or Console()).print(table)
 
 
-@contextmanager
-def step_progress(title: str, *, total_steps: int, watched: Mapping[str, str]) -> Iterator[StepProgress]:
-    """Show a progress bar on the terminal while the block runs."""
-    columns = (
+def counted_columns() -> tuple[ProgressColumn, ...]:
+    """Columns of a bar that counts: what, how far, how many of how many, time gone and time left."""
+    return (
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[values]}"),
     )
-    with Progress(*columns) as progress:
+
+
+@contextmanager
+def step_progress(title: str, *, total_steps: int, watched: Mapping[str, str]) -> Iterator[StepProgress]:
+    """Show a progress bar on the terminal while the block runs."""
+    with Progress(*counted_columns(), TextColumn("{task.fields[values]}")) as progress:
         yield StepProgress(progress, title=title, total_steps=total_steps, watched=watched)

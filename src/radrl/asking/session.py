@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress
 
 from radrl.asking.decided import enter_folder, what_decides
 from radrl.asking.opening import num_asked_together, open_respondent, shares_of_machine
@@ -16,6 +16,7 @@ from radrl.asking.workers import VISIBLE, Open, Task, Workers, open_workers
 from radrl.config.evaluation import EvaluateConfig
 from radrl.errors import DataError
 from radrl.evaluation.responses import Response
+from radrl.progress import counted_columns
 from radrl.types import Sample
 
 log = logging.getLogger(__name__)
@@ -138,13 +139,6 @@ def _answered(responses: list[Response]) -> list[Response]:
 def _bar(pass_name: str, *, total: int, done: int, is_shown: bool) -> Iterator[Callable[[bool], None]]:
     """A progress bar while the block runs; call what it yields with whether one more question is done."""
     title = "evaluate" if pass_name == MAIN else f"evaluate, {pass_name}"
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, disable=not is_shown) as bar:
+    with Progress(*counted_columns(), disable=not is_shown) as bar:
         task = bar.add_task(title, total=total, completed=done)
         yield lambda is_done: bar.advance(task, int(is_done))

@@ -37,6 +37,13 @@ class Estimate:
         """As summary.json holds it."""
         return {"value": self.value, "low": self.low, "high": self.high}
 
+    def cells(self, *, digits: int = 3) -> tuple[str, str]:
+        """Value and interval as a table shows them: `0.610` and `0.560 to 0.650`; a dash where undefined."""
+        if self.value is None:
+            return "-", ""
+        has_interval = self.low is not None and self.high is not None
+        return f"{self.value:.{digits}f}", f"{self.low:.{digits}f} to {self.high:.{digits}f}" if has_interval else ""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statistic:
@@ -97,7 +104,7 @@ class Bootstrap:
             columns = slice(column, column := column + statistic.terms.shape[1])
             value = float(statistic.finish(sums.sum(axis=0)[columns]))
             draws = statistic.finish(resampled[:, columns]) if num_patients > 1 else np.empty(0)
-            estimates[statistic.name] = self._summarise(value, draws)
+            estimates[statistic.name] = self.interval(value, draws)
         return estimates
 
     def estimate_weighted(self, weighted: Sequence[Weighted], *, patients: Sequence[str]) -> dict[str, Estimate]:
@@ -113,7 +120,7 @@ class Bootstrap:
                     draws[metric.name].append(metric.value(of_completions))
         once = np.ones(len(patient_of))
         return {
-            metric.name: self._summarise(metric.value(once), np.asarray(draws[metric.name], dtype=np.float64))
+            metric.name: self.interval(metric.value(once), np.asarray(draws[metric.name], dtype=np.float64))
             for metric in weighted
         }
 
@@ -124,7 +131,8 @@ class Bootstrap:
         for counts in draw(seed=self.seed, resamples=self.resamples, num_patients=num_patients):
             yield counts.astype(np.float64)
 
-    def _summarise(self, value: float, draws: Float[ndarray, " B"]) -> Estimate:
+    def interval(self, value: float, draws: Float[ndarray, " B"]) -> Estimate:
+        """A number with the percentile interval of what resamples gave; undefined resamples are left out."""
         draws = draws[np.isfinite(draws)]
         if not np.isfinite(value):
             return Estimate(value=None, low=None, high=None)

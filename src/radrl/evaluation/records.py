@@ -186,7 +186,7 @@ def judge(response: Response, *, token_probs: bool = False, reading: ReportReadi
         parse_ok=prediction is not None,
         token_ids=response.token_ids,
         token_logprobs=response.token_logprobs,
-        confidence=_confidence(response, trace, is_readable=prediction is not None),
+        confidence=answer_confidence(response, trace, is_readable=prediction is not None),
         token_texts=response.token_texts if token_probs else None,
         closed_probs=response.closed_probs,
     )
@@ -241,7 +241,8 @@ def answer_span(text: str, trace: Trace, *, is_readable: bool = True) -> Span | 
     return trace.answers[-1] if trace.answers else _first_sentence_span(text) if is_readable else None
 
 
-def _confidence(response: Response, trace: Trace, *, is_readable: bool) -> float | None:
+def answer_confidence(response: Response, trace: Trace, *, is_readable: bool) -> float | None:
+    """Exp of the mean log-probability of the tokens that write the answer; None where there are none."""
     span = answer_span(response.text, trace, is_readable=is_readable)
     if span is None:
         return None

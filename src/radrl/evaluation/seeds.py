@@ -113,8 +113,8 @@ def seed_difference(
     return SeedDifference(
         after=_summarise(one, after_draws, bootstrap),
         before=_summarise(other, before_draws, bootstrap),
-        difference=_estimate(value, draws, bootstrap, can_vary=one.can_vary or other.can_vary),
-        patients_only=_estimate(value, fixed_draws, bootstrap, can_vary=one.num_patients > 1),
+        difference=bootstrap.interval(value, np.asarray(draws if one.can_vary or other.can_vary else [])),
+        patients_only=bootstrap.interval(value, np.asarray(fixed_draws if one.num_patients > 1 else [])),
     )
 
 
@@ -203,15 +203,6 @@ def _summarise(side: _Side, draws: Sequence[float], bootstrap: Bootstrap) -> See
         std=float(values.std(ddof=1)) if side.num_seeds > 1 else None,
         least=float(values.min()),
         greatest=float(values.max()),
-        interval=_estimate(mean, draws, bootstrap, can_vary=side.can_vary),
+        interval=bootstrap.interval(mean, np.asarray(draws if side.can_vary else [])),
         num_patients=side.num_patients,
     )
-
-
-def _estimate(value: float, draws: Sequence[float], bootstrap: Bootstrap, *, can_vary: bool) -> Estimate:
-    finite = np.asarray(draws)[np.isfinite(draws)]
-    if not can_vary or not finite.size:
-        return Estimate(value=value, low=None, high=None)
-    tail = (1 - bootstrap.level) / 2
-    low, high = np.quantile(finite, [tail, 1 - tail])
-    return Estimate(value=value, low=float(low), high=float(high))

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from radrl.answers import answer_text, predicted_answer, read_judgement
-from radrl.evaluation.calibration import span_confidence
-from radrl.evaluation.records import answer_span
+from radrl.evaluation.records import answer_confidence
 from radrl.evaluation.responses import Response
 from radrl.graph.extract import extract
 from radrl.graph.lexicon.findings import NO_FINDING
@@ -115,7 +114,7 @@ def read_single(responses: Sequence[Response]) -> SingleAnswer:
         steps=tuple(_steps(trace)),
         answer=answer_text(response.sample, text=response.text, trace=trace),
         names=names[chosen],
-        confidence=_confidence(response, trace, is_readable=names[chosen] is not None),
+        confidence=answer_confidence(response, trace, is_readable=names[chosen] is not None),
         votes=tuple(votes.most_common()),
         graph=extract(reasoning_in(response.text, trace=trace, reference=response.sample.reference)),
         tokens=tuple(_tokens(response)),
@@ -148,13 +147,6 @@ def _steps(trace: Trace) -> list[AnsweredStep]:
         )
         for step, found in zip(trace.steps, holds[: len(trace.steps)], strict=True)
     ]
-
-
-def _confidence(response: Response, trace: Trace, *, is_readable: bool) -> float | None:
-    span = answer_span(response.text, trace, is_readable=is_readable)
-    if span is None:
-        return None
-    return span_confidence(token_texts=response.token_texts, token_logprobs=response.token_logprobs, span=span)
 
 
 def _tokens(response: Response) -> list[Token]:

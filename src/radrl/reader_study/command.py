@@ -12,7 +12,7 @@ from radrl.config.data import DataConfig
 from radrl.data.load import load_samples
 from radrl.durable import write_atomically
 from radrl.errors import ConfigError, DataError
-from radrl.evaluation.intervals import Bootstrap, Estimate
+from radrl.evaluation.intervals import Bootstrap
 from radrl.reader_study.axes import NAMES
 from radrl.reader_study.export import KEY_FOLDER, RATERS_FOLDER, Rated, export, read_evaluations
 from radrl.reader_study.key import read_key
@@ -92,9 +92,9 @@ def ratings_table(found: Results) -> Table:
     for axis in NAMES:
         for model, ratings in found.models.items():
             rating = ratings[axis]
-            table.add_row(axis, model, *_cells(rating.mean), str(rating.num_answers))
+            table.add_row(axis, model, *rating.mean.cells(digits=2), str(rating.num_answers))
         for name, agreement in found.inter_rater[axis].items():
-            table.add_row("", f"agreement of raters, {name}", *_cells(agreement), "")
+            table.add_row("", f"agreement of raters, {name}", *agreement.cells(digits=2), "")
         table.add_section()
     table.caption = f"{missing} marks are missing. Research software, not for clinical use."
     return table
@@ -124,11 +124,3 @@ def _images(rated: Sequence[Rated], data: Sequence[str], rows: DataConfig) -> di
             f"{gone[0]!r}. Give the evaluated files with --data."
         )
     return found
-
-
-def _cells(estimate: Estimate) -> tuple[str, str]:
-    if estimate.value is None:
-        return "-", ""
-    if estimate.low is None or estimate.high is None:
-        return f"{estimate.value:.2f}", ""
-    return f"{estimate.value:.2f}", f"{estimate.low:.2f} to {estimate.high:.2f}"

@@ -135,11 +135,9 @@ class Ledger:
 
     def status(self, point: Point) -> Status:
         """How a run stands. One whose folder is gone is to be run again."""
-        return self.status_of(point.name, made=point.folder) or ("skipped" if point.missing else "waiting")
-
-    def status_of(self, name: str, *, made: Path) -> Status | None:
-        """How something of a name ended; None where it never did, or what it made is gone."""
-        return self._outcomes[name].status if name in self._outcomes and made.exists() else None
+        if point.name in self._outcomes and point.folder.exists():
+            return self._outcomes[point.name].status
+        return "skipped" if point.missing else "waiting"
 
     def add(self, outcome: Outcome) -> None:
         """Remember how a run ended."""
@@ -194,9 +192,12 @@ def run_points(
 
 
 def last_model(folder: Path) -> Path:
-    """Hugging Face folder of the last checkpoint of a run."""
+    """Hugging Face folder of the last checkpoint of a run. Raises DataError where the run kept none."""
     checkpoints = folder / "checkpoints"
-    return checkpoint_of(checkpoints, max(saved_steps(checkpoints))) / "actor" / "huggingface"
+    steps = saved_steps(checkpoints)
+    if not steps:
+        raise DataError(f"{checkpoints} holds no checkpoint to evaluate. Let the runs save one (trainer.save_freq).")
+    return checkpoint_of(checkpoints, max(steps)) / "actor" / "huggingface"
 
 
 def status_of_exit(exit_code: int) -> Status:

@@ -10,11 +10,11 @@ from stand_ins import calls, config_of, give_order, lay_out, run
 
 import radrl.__main__
 import radrl.cli
-from radrl.errors import CheckFailed, ConfigError, Interrupted
+from radrl.errors import CheckFailed, ConfigError, DataError, Interrupted
 from radrl.evaluation.intervals import Bootstrap
 from radrl.sweep.grid import build_points
 from radrl.sweep.preparing import RADRL
-from radrl.sweep.running import Ledger, run_points
+from radrl.sweep.running import Ledger, last_model, run_points
 
 
 @pytest.fixture
@@ -161,3 +161,8 @@ def test_runs_that_have_not_begun_are_dropped_when_nobody_waits_for_them(bench):
 def test_preparations_are_called_by_the_same_installation():
     assert (sys.executable, "-m", "radrl") == RADRL
     assert radrl.__main__.main is radrl.cli.main
+
+
+def test_a_run_that_kept_no_checkpoint_has_no_model_to_evaluate(tmp_path):
+    with pytest.raises(DataError, match=r"holds no checkpoint to evaluate.*save_freq"):
+        last_model(tmp_path)
