@@ -4,11 +4,22 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from radrl.sweep.command import sweep_from
 from radrl.sweep.page import write_page
 
 pytestmark = pytest.mark.slow
+
+SMALLER = {
+    "seeds: [1, 2, 3]": "seeds: [1]",
+    "equal_budgets: true\n": "",
+    "--train, 5600": "--train, 160",
+    "--train, 2560, --val, 100, --test, 400, --ood, 200": "--train, 160, --val, 6, --test, 12, --ood, 6",
+    "global_step_550": "global_step_2",
+    "warm_up.yaml\n": "warm_up.yaml\n      - trainer.max_steps=2\n",
+}
+"""What makes an experiment that ships a matter of minutes."""
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,6 +50,7 @@ settings:
   - "data.train_files={{out}}/world/train.jsonl"
   - "data.val_files={{out}}/world/val.jsonl"
   - "worker.actor.model.model_path={{out}}/warm_up_{{seed}}/checkpoints/global_step_40/actor/huggingface"
+  - trainer.val_before_train=true
   - curriculum.stages.0.steps=1
   - curriculum.stages.1.steps=1
   - data.rollout_batch_size=4
@@ -65,7 +77,9 @@ def test_one_file_and_one_command_go_from_nothing_to_a_comparison(tmp_path):
         assert recipe.measured["accuracy"].num_patients == 24
         assert 0 <= recipe.recorded.metrics["hallucination_rate"].mean <= 1
     # Both arms of a seed start alike: their first validation, before any step, is the same.
-    assert [point for point in outcome.curve if point.step == 0] == [point for point in both.curve if point.step == 0]
+    first_points = [[point for point in recipe.curve if point.step == 0] for recipe in comparison.recipes]
+    assert first_points[0]
+    assert first_points[0] == first_points[1]
     made = sorted((tmp_path / "out").glob("**/*.made.json"))
     before = [path.stat().st_mtime_ns for path in made]
     again = sweep_from([f"config={file}"])
@@ -74,3 +88,22 @@ def test_one_file_and_one_command_go_from_nothing_to_a_comparison(tmp_path):
     page = write_page(tmp_path / "out" / "comparison.json", tmp_path / "docs" / "concepts" / "arms.md")
     written = json.loads((tmp_path / "out" / "comparison.json").read_text())
     assert f"{100 * written['recipes'][0]['measured']['accuracy']['mean']:.1f}" in page.read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "arms"),
+    [("cx_mind", ["outcome only", "plain reasoning", "no cold start"]), ("rewards", ["outcome", "both"])],
+)
+def test_the_experiments_that_ship_run_from_nothing(tmp_path, monkeypatch, name, arms):
+    monkeypatch.chdir(ROOT)
+    text = (ROOT / "examples" / "ablations" / f"{name}.yaml").read_text()
+    for wanted, smaller in SMALLER.items():
+        assert wanted in text
+        text = text.replace(wanted, smaller)
+    experiment = yaml.safe_load(text)
+    short = ["curriculum.stages.0.steps=1", "curriculum.stages.1.steps=1"]
+    experiment["arms"] = {arm: [*experiment["arms"][arm], *short] for arm in arms}
+    (tmp_path / "experiment.yaml").write_text(yaml.safe_dump(experiment, sort_keys=False))
+    comparison = sweep_from([f"config={tmp_path / 'experiment.yaml'}", f"out={tmp_path / 'out'}"])
+    assert [row.status for row in comparison.rows] == ["done"] * len(arms)
+    assert [recipe.name for recipe in comparison.recipes] == arms
