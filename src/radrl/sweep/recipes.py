@@ -152,8 +152,7 @@ def recipe_table(recipes: Sequence[Recipe]) -> Table:
         table.add_row(
             recipe.name,
             str(len(recipe.seeds)),
-            f"{accuracy.mean:.3f}",
-            _interval(accuracy.interval.low, accuracy.interval.high),
+            *accuracy.interval.cells(),
             "-" if accuracy.std is None else f"{accuracy.std:.3f}",
             "-" if graph is None else f"{graph.mean:.3f}",
             *(_difference(recipe.minus.get(other, {}).get("accuracy")) for other in others),
@@ -234,9 +233,5 @@ def _cost(points: Sequence[Point], results: Mapping[str, RunResult]) -> Cost:
 def _difference(difference: SeedDifference | None) -> str:
     if difference is None:
         return "-"
-    estimate = difference.difference
-    return f"{estimate.value:+.3f} {_interval(estimate.low, estimate.high)}".rstrip()
-
-
-def _interval(low: float | None, high: float | None) -> str:
-    return "" if low is None or high is None else f"{low:.3f} to {high:.3f}"
+    _, interval = difference.difference.cells()
+    return f"{difference.difference.value:+.3f} {interval}".rstrip()
