@@ -7,6 +7,8 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, distributed
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.tensor import DTensor, Replicate, Shard, distribute_tensor
 
 from radrl.algorithms.objective import Objective
 from radrl.batch import Batch
@@ -18,10 +20,11 @@ from radrl.engines.passes import set_up_passes
 from radrl.engines.ranks import open_parallel
 from radrl.engines.reference import open_reference
 from radrl.engines.sharded import Sharded
+from radrl.models import lora
 from radrl.models.freezing import prepare_training, trained_names
 from radrl.models.load import load_adapter
 from radrl.models.lora import merged_tensors
-from radrl.models.shards import own_part, whole
+from radrl.models.shards import own_part, whole, whole_together
 from radrl.roles import Sampling
 from radrl.types import Prompt
 
@@ -170,6 +173,58 @@ def error_of(recipe: Recipe) -> str:
 
 def logprobs(recipe: Recipe, parts: Sequence[Batch]) -> Tensor:
     return open_learner(recipe).logprobs(own(parts))
+
+
+def wholes(mesh_shape: tuple[int, ...]) -> tuple[list[Tensor], list[Tensor], int]:
+    """Tensors of every kind put together at once and one by one, and in how many exchanges the former came."""
+    mesh = init_device_mesh("cpu", mesh_shape)
+    along_rows, along_columns, copies = Shard(0), Shard(1), Replicate()
+    before = [copies] * (len(mesh_shape) - 1)
+
+    def numbers(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
+        return torch.arange(torch.Size(shape).numel()).reshape(shape).to(dtype)
+
+    tensors = [
+        distribute_tensor(numbers(5, 3), mesh, [*before, along_rows]),
+        numbers(2, 2),
+        distribute_tensor(numbers(1, 4), mesh, [*before, along_rows]),
+        distribute_tensor(numbers(6, dtype=torch.bfloat16), mesh, [*before, along_rows]),
+        distribute_tensor(numbers(4, 5, 2), mesh, [*before, along_rows]),
+        distribute_tensor(numbers(3, 4), mesh, [*before, along_columns]),
+        distribute_tensor(numbers(3), mesh, [*before, copies]),
+    ]
+    exchange, num_exchanges = distributed.all_gather_into_tensor, 0
+
+    def counted(*args, **options):
+        nonlocal num_exchanges
+        num_exchanges += 1
+        return exchange(*args, **options)
+
+    distributed.all_gather_into_tensor = counted
+    try:
+        together = whole_together(tensors)
+    finally:
+        distributed.all_gather_into_tensor = exchange
+    return together, [each.full_tensor() if isinstance(each, DTensor) else each for each in tensors], num_exchanges
+
+
+def merged_in_runs(recipe: Recipe, at_once: int) -> tuple[dict[str, Tensor], list[int]]:
+    """A policy's merged weights in bfloat16, and how many tensors were put together at a time."""
+    model, sizes = open_learner(recipe).adapter.model, []
+    for layer in lora.lora_layers(model).values():
+        torch.nn.init.constant_(layer.b(lora.DEFAULT), 0.01)
+    given, lora.GATHERED_BYTES = lora.GATHERED_BYTES, at_once
+    together = lora.whole_together
+
+    def noted(tensors: Sequence[Tensor]) -> list[Tensor]:
+        sizes.append(len(tensors))
+        return together(tensors)
+
+    lora.whole_together = noted
+    try:
+        return dict(merged_tensors(model, dtype=torch.bfloat16)), sizes
+    finally:
+        lora.GATHERED_BYTES, lora.whole_together = given, together
 
 
 def equal_start_error(recipe: Recipe) -> str:

@@ -160,7 +160,7 @@ class MergedSync:
 
     Tensors come in the model's order, so that those which an engine fuses into one (query, key and value; gate and up)
     follow each other. The model itself is not changed. A tied head is left out, as it is in the checkpoint. Where ranks
-    hold shards of the weights all of them have to push, and each has one whole weight at a time.
+    hold shards of the weights all of them have to push, and each has a few whole weights at a time.
     """
 
     name = "merged tensors"
@@ -237,9 +237,13 @@ def checkpoint_tensors(
     model: PreTrainedModel, names: Mapping[str, str], *, dtype: torch.dtype | None = None
 ) -> Iterator[tuple[str, Tensor]]:
     """Checkpoint name and value of every weight that `names` has, adapters merged in, one at a time."""
-    for name, tensor in merged_tensors(model):
-        if name in names:
-            yield names[name], tensor.to(dtype or tensor.dtype)
+    wanted = {
+        name: tensor
+        for name, tensor in model.state_dict().items()
+        if is_adapter_weight(name) or name.replace(".base_layer.", ".") in names
+    }
+    for name, tensor in merged_tensors(model, wanted, dtype=dtype):
+        yield names[name], tensor
 
 
 @torch.no_grad()

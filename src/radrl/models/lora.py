@@ -9,6 +9,7 @@ import dataclasses
 import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import cast
 
@@ -22,11 +23,13 @@ from torch.nn import functional
 from transformers import PreTrainedModel
 
 from radrl.errors import ConfigError
-from radrl.models.shards import whole
+from radrl.models.shards import is_shard, whole, whole_together
 
 DEFAULT = "default"
 """The adapter whose files are in a folder itself; those of others are in subfolders of their names, as PEFT does."""
 CONFIG_FILE, WEIGHTS_FILE = "adapter_config.json", "adapter_model.safetensors"
+GATHERED_BYTES = 512 << 20
+"""How much of a sharded model is put together at once to be handed on, at least one weight."""
 _PREFIX = "base_model.model."
 """What PEFT writes before a parameter's name: where the model is within its own wrapper."""
 
@@ -217,21 +220,56 @@ def adapter_tensors(
     }
 
 
-def merged_tensors(model: nn.Module, tensors: Mapping[str, Tensor] | None = None) -> Iterator[tuple[str, Tensor]]:
+def merged_tensors(
+    model: nn.Module, tensors: Mapping[str, Tensor] | None = None, *, dtype: torch.dtype | None = None
+) -> Iterator[tuple[str, Tensor]]:
     """Name and value of everything in the model's `state_dict` as if it had never been adapted, with the adapters in.
 
-    One tensor at a time is merged, and put together where ranks hold shards of it; the model stays as it is. Tied
-    weights come under each of their names. `tensors` stand in for those of the `state_dict`.
+    One tensor at a time is merged, and where ranks hold shards `GATHERED_BYTES` are put together at once; the model
+    stays as it is. Tied weights come under each of their names. `tensors` stand in for those of the `state_dict`.
+    Numbers come as `dtype`, if given, and else in the type that they are held in.
     """
     layers = lora_layers(model)
     held = model.state_dict() if tensors is None else tensors
-    for key, tensor in held.items():
-        path, is_adapted, rest = key.rpartition(".base_layer.")
-        if is_adapted:
-            merged = layers[path].merge(held, prefix=f"{path}.") if rest == "weight" else whole(tensor)
-            yield f"{path}.{rest}", merged
-        elif not is_adapter_weight(key):
-            yield key, whole(tensor)
+    for names in _runs(held):
+        wholes = dict(zip(names, whole_together([_to_send(name, held[name], dtype) for name in names]), strict=True))
+        for name, tensor in wholes.items():
+            path, is_adapted, rest = name.rpartition(".base_layer.")
+            if is_adapted:
+                merged = layers[path].merge(wholes, prefix=f"{path}.") if rest == "weight" else tensor
+                yield f"{path}.{rest}", merged.to(dtype or merged.dtype)
+            elif not is_adapter_weight(name):
+                yield name, tensor.to(dtype or tensor.dtype)
+
+
+def _runs(held: Mapping[str, Tensor]) -> Iterator[list[str]]:
+    """Names in runs of `GATHERED_BYTES` or little more; what is merged with one another is in the same."""
+    run: list[str] = []
+    num_bytes = 0
+    for _, names in groupby(held, key=_adapted_path):
+        together = list(names)
+        run += together
+        num_bytes += sum(held[name].nbytes for name in together)
+        if num_bytes >= GATHERED_BYTES:
+            yield run
+            run, num_bytes = [], 0
+    if run:
+        yield run
+
+
+def _adapted_path(name: str) -> str:
+    """Name of the layer that LoRA has wrapped, for all that is in it; any other weight's own name."""
+    for inner in (".base_layer.", ".lora_A.", ".lora_B."):
+        path, is_within, _ = name.rpartition(inner)
+        if is_within:
+            return path
+    return name
+
+
+def _to_send(name: str, tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
+    """A shard in the type that is asked for, except where something is merged first, which is done in float32."""
+    is_merged = _adapted_path(name) != name
+    return tensor.to(dtype) if dtype and is_shard(tensor) and not is_merged else tensor
 
 
 @torch.no_grad()
