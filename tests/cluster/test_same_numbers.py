@@ -85,7 +85,9 @@ def test_a_sampler_of_a_users_own_writes_in_every_worker(two, world, tmp_path):
 
 def test_a_class_that_is_no_sampler_is_refused_with_what_it_lacks(two, world, tmp_path):
     config = a_config(world, tmp_path / "run", {**TWO, "worker.rollout.name": f"{world.samplers}:NoSampler"})
-    with pytest.raises(PluginError, match="makes a NoSampler, which is no sampler: it lacks generate"):
+    with pytest.raises(
+        PluginError, match=r"makes a NoSampler, which is no radrl\.roles\.Sampler: it lacks generate, publish\."
+    ):
         train_in(two, config)
 
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from processes import run_script
+from processes import radrl
 from selenium.webdriver.common.by import By
 from test_report_browser import browser  # noqa: F401
 
@@ -23,7 +23,7 @@ def write(path: Path, rows: list[dict[str, object]]) -> str:
 
 
 def compare(folder: Path, *arguments: str) -> dict[str, dict[str, object]]:
-    ended = run_script("radrl", "graph-compare", *arguments, "--out", "out.json", folder=folder)
+    ended = radrl("graph-compare", *arguments, "--out", "out.json", folder=folder)
     assert ended.code == 0, ended.output
     assert "hallucination_rate" in ended.output
     assert "not for clinical use" in ended.output.lower()
@@ -123,7 +123,7 @@ def test_a_text_against_itself_has_no_errors(tmp_path):
 )
 def test_files_that_do_not_match_are_refused_with_their_counts(tmp_path, a, b, message):
     names = write(tmp_path / "a.jsonl", a), write(tmp_path / "b.jsonl", b)
-    ended = run_script("radrl", "graph-compare", *names, folder=tmp_path)
+    ended = radrl("graph-compare", *names, folder=tmp_path)
     assert ended.code == 2
     assert message in ended.output.replace("\n", " ")
     assert "Traceback" not in ended.output

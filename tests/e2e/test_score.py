@@ -78,8 +78,7 @@ def test_a_runs_own_completions_score_as_they_were_scored(undisturbed, tmp_path)
 
 def test_several_workers_give_the_same_scores(undisturbed, tmp_path):
     for workers in ("0", "2"):
-        ended = run_script(
-            "radrl", "score", f"{undisturbed}/completions.jsonl", "--rubric", f"{undisturbed}/config.yaml",
+        ended = radrl("score", f"{undisturbed}/completions.jsonl", "--rubric", f"{undisturbed}/config.yaml",
             "--workers", workers, "--out", f"{workers}.jsonl", folder=tmp_path,
         )  # fmt: skip
         assert ended.code == 0, ended.output
@@ -88,7 +87,7 @@ def test_several_workers_give_the_same_scores(undisturbed, tmp_path):
 
 def test_a_file_in_the_documented_form_is_scored_and_summed_up(folder):
     write(folder / "c.jsonl", a_record(), a_record(index=1, completion=THINK.format("yes")))
-    ended = run_script("radrl", "score", "c.jsonl", "--rubric", "rubric.yaml", "--out", "s.jsonl", folder=folder)
+    ended = radrl("score", "c.jsonl", "--rubric", "rubric.yaml", "--out", "s.jsonl", folder=folder)
     assert ended.code == 0, ended.output
     right, wrong = lines(folder / "s.jsonl")
     assert right["rewards"] == {"format": 1.0, "answer_exact": 1.0, "step_correctness": 1.0}
@@ -114,7 +113,7 @@ def test_radrl_score_loads_no_model_library(folder):
 
 def test_a_preset_is_a_rubric_by_name(folder):
     write(folder / "c.jsonl", a_record())
-    ended = run_script("radrl", "score", "c.jsonl", "--rubric", "cx_mind_closed", "--out", "s.jsonl", folder=folder)
+    ended = radrl("score", "c.jsonl", "--rubric", "cx_mind_closed", "--out", "s.jsonl", folder=folder)
     assert ended.code == 0, ended.output
     (scored,) = lines(folder / "s.jsonl")
     assert scored["rewards"]["format"] == 1.0
@@ -134,7 +133,7 @@ def test_a_preset_is_a_rubric_by_name(folder):
 )
 def test_a_bad_row_is_named_with_file_line_and_field(folder, changes, message):
     write(folder / "c.jsonl", a_record(), a_record(index=1) | changes)
-    ended = run_script("radrl", "score", "c.jsonl", "--rubric", "rubric.yaml", "--out", "s.jsonl", folder=folder)
+    ended = radrl("score", "c.jsonl", "--rubric", "rubric.yaml", "--out", "s.jsonl", folder=folder)
     assert (ended.code, message in ended.output) == (2, True), ended.output
     assert sorted(path.name for path in folder.iterdir()) == ["c.jsonl", "rubric.yaml"]
 
@@ -156,15 +155,13 @@ def test_what_cannot_be_done_is_one_sentence(folder, args, message):
     (folder / "empty.jsonl").write_text("")
     (folder / "bad.yaml").write_text("rewards: [{name: format, wieght: 1, outcome: true}]")
     (folder / "none.yaml").write_text("rewards: [{name: formt, outcome: true}]")
-    ended = run_script("radrl", "score", *args, folder=folder)
+    ended = radrl("score", *args, folder=folder)
     assert (ended.code, message in ended.output) == (2, True), ended.output
 
 
 def test_gold_scores_each_reference_once_and_passes_when_all_earn_their_highest(folder):
     write(folder / "c.jsonl", a_record(completion="nonsense"), a_record(index=1), a_record(id="q2", completion=""))
-    ended = run_script(
-        "radrl", "score", "c.jsonl", "--rubric", "rubric.yaml", "--gold", "--out", "g.jsonl", folder=folder
-    )
+    ended = radrl("score", "c.jsonl", "--rubric", "rubric.yaml", "--gold", "--out", "g.jsonl", folder=folder)
     assert ended.code == 0, ended.output
     scored = lines(folder / "g.jsonl")
     assert [(record["id"], record["completion"], record["outcome"]) for record in scored] == [
@@ -176,7 +173,7 @@ def test_gold_scores_each_reference_once_and_passes_when_all_earn_their_highest(
 def test_gold_fails_and_names_the_samples_when_a_reward_does_not_pay_its_own_reference(folder):
     wrong = {"id": "q2", "answer_kind": "yes_no", "answer_set": ["yes"]}
     write(folder / "c.jsonl", a_record(), a_record(**wrong), a_record(**wrong, step=2))
-    ended = run_script("radrl", "score", "c.jsonl", "--rubric", "rubric.yaml", "--gold", folder=folder)
+    ended = radrl("score", "c.jsonl", "--rubric", "rubric.yaml", "--gold", folder=folder)
     assert ended.code == 1
     assert (
         "failed: reward 'answer_exact' gives the reference of sample q2 (c.jsonl:2) 0, and 1 is its highest. "
@@ -192,7 +189,7 @@ def test_foreign_rewards_score_a_file_and_their_failures_are_shown(folder):
     ]
     (folder / "foreign.yaml").write_text(yaml.safe_dump({"rewards": rubric}))
     write(folder / "c.jsonl", a_record(completion="print"), a_record(index=1, completion="exit"))
-    ended = run_script("radrl", "score", "c.jsonl", "--rubric", "foreign.yaml", "--out", "s.jsonl", folder=folder)
+    ended = radrl("score", "c.jsonl", "--rubric", "foreign.yaml", "--out", "s.jsonl", folder=folder)
     assert ended.code == 0, ended.output
     printing, exiting = lines(folder / "s.jsonl")
     assert (printing["rewards"]["obeys"], exiting["rewards"]["obeys"]) == (1.0, None)
@@ -204,13 +201,13 @@ def test_foreign_rewards_score_a_file_and_their_failures_are_shown(folder):
 
 def test_a_completion_of_a_megabyte_is_scored(folder):
     write(folder / "c.jsonl", a_record(completion="<think>" * 150_000))
-    ended = run_script("radrl", "score", "c.jsonl", "--rubric", "rubric.yaml", "--out", "s.jsonl", folder=folder)
+    ended = radrl("score", "c.jsonl", "--rubric", "rubric.yaml", "--out", "s.jsonl", folder=folder)
     assert ended.code == 0, ended.output
     assert lines(folder / "s.jsonl")[0]["rewards"]["format"] == 0.0
 
 
 def test_a_file_may_replace_itself(folder):
     write(folder / "c.jsonl", a_record())
-    ended = run_script("radrl", "score", "c.jsonl", "--rubric", "rubric.yaml", "--out", "c.jsonl", folder=folder)
+    ended = radrl("score", "c.jsonl", "--rubric", "rubric.yaml", "--out", "c.jsonl", folder=folder)
     assert ended.code == 0, ended.output
     assert lines(folder / "c.jsonl")[0]["total"] == 1.5

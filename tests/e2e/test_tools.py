@@ -4,7 +4,7 @@ import json
 
 import pytest
 from PIL import Image
-from processes import radrl, run_script
+from processes import radrl
 from small_world import lines
 
 
@@ -26,8 +26,8 @@ def test_a_phantom_world_holds_as_many_questions_as_were_asked_for(world):
 
 def test_a_contact_sheet_alone_writes_no_questions(tmp_path):
     none = [part for split in ("--train", "--val", "--test", "--ood") for part in (split, "0")]
-    ended = run_script(
-        "radrl", "phantom", *none, "--size", "48", "--findings", "cardiomegaly", "--sheet", "sheet.png", folder=tmp_path
+    ended = radrl(
+        "phantom", *none, "--size", "48", "--findings", "cardiomegaly", "--sheet", "sheet.png", folder=tmp_path
     )
     assert ended.code == 0, ended.output
     assert [path.name for path in tmp_path.iterdir()] == ["sheet.png"]
@@ -48,7 +48,7 @@ def test_a_world_in_the_other_layout_trains_as_well(world, tmp_path):
 
 
 def test_a_misspelt_finding_is_refused_with_the_nearest(tmp_path):
-    ended = run_script("radrl", "phantom", "p", "--findings", "cardiomegali", folder=tmp_path)
+    ended = radrl("phantom", "p", "--findings", "cardiomegali", folder=tmp_path)
     assert (ended.code, ended.output) == (
         2,
         "error: 'cardiomegali' in findings is not known. Did you mean 'cardiomegaly'?\n",
@@ -82,8 +82,8 @@ def test_a_tiny_model_of_sizes_that_do_not_fit_is_refused(tmp_path):
 def test_every_line_becomes_one_graph_in_order(tmp_path, name, content, args):
     (tmp_path / name).write_text(content)
 
-    shown = run_script("radrl", "graph", name, *args, folder=tmp_path)
-    written = run_script("radrl", "graph", name, *args, "--out", "graphs.jsonl", folder=tmp_path)
+    shown = radrl("graph", name, *args, folder=tmp_path)
+    written = radrl("graph", name, *args, "--out", "graphs.jsonl", folder=tmp_path)
 
     assert (shown.code, written.code) == (0, 0)
     assert shown.output == (tmp_path / "graphs.jsonl").read_text()
@@ -95,8 +95,8 @@ def test_every_line_becomes_one_graph_in_order(tmp_path, name, content, args):
 
 def test_a_graph_of_a_missing_file_or_field_is_refused(tmp_path):
     (tmp_path / "rows.jsonl").write_text('{"impression": "Normal."}\n')
-    missing = run_script("radrl", "graph", "gone.txt", folder=tmp_path)
-    wrong = run_script("radrl", "graph", "rows.jsonl", folder=tmp_path)
+    missing = radrl("graph", "gone.txt", folder=tmp_path)
+    wrong = radrl("graph", "rows.jsonl", folder=tmp_path)
     assert (missing.code, missing.output) == (
         2,
         "error: gone.txt is not a file. Give a file of plain lines, JSON lines or a JSON list, or - for input.\n",
@@ -107,13 +107,13 @@ def test_a_graph_of_a_missing_file_or_field_is_refused(tmp_path):
 
 
 def test_a_report_of_an_empty_folder_is_refused(tmp_path):
-    ended = run_script("radrl", "report", ".", folder=tmp_path)
+    ended = radrl("report", ".", folder=tmp_path)
     assert ended.code == 2
     assert "there is nothing to report" in ended.output
 
 
 def test_no_command_is_the_help_and_an_unknown_one_is_refused(tmp_path):
-    assert "Usage: radrl" in run_script("radrl", folder=tmp_path).output
-    unknown = run_script("radrl", "trian", folder=tmp_path)
+    assert "Usage: radrl" in radrl(folder=tmp_path).output
+    unknown = radrl("trian", folder=tmp_path)
     assert unknown.code == 2
     assert "No such command" in unknown.output

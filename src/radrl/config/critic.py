@@ -1,10 +1,10 @@
 """Knobs of the critic: its weights, and how they are updated."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 from radrl.config.learning import ActorConfig, FsdpConfig, ModelConfig, OptimConfig
-from radrl.config.section import PositiveFloat, PositiveInt, Section
+from radrl.config.section import PositiveFloat, PositiveInt, Section, named_or_own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +32,9 @@ class CriticOptimConfig(OptimConfig):
 class CriticConfig(Section):
     """The critic and its update; there is one with `algorithm.adv_estimator: gae` alone."""
 
+    name: Annotated[str, named_or_own("value_head")] = "value_head"
+    """value_head: a model like the policy with a linear layer on top; or where a class of your own stands:
+    path/to/file.py:Class, package.module:Class."""
     model: ModelConfig | None = None
     """Starting weights and which of them learn: the actor's where it is not given. Where it is, it stands whole, but
     without a `model_path` it starts from the actor's model."""

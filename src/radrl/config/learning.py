@@ -1,10 +1,18 @@
 """Knobs of what is learnt: the algorithm, the policy's weights, and how they are updated."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from radrl.config.section import Fraction, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, Section
+from radrl.config.section import (
+    Fraction,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    Section,
+    named_or_own,
+)
 
 Algorithm = Literal["ppo", "grpo", "dr_grpo", "dapo", "rloo", "reinforce_plus_plus", "remax", "gspo", "cispo"]
 """Named settings of `radrl.config.presets`."""
@@ -170,6 +178,9 @@ class FsdpConfig(Section):
 class ActorConfig(Section):
     """The policy and its update."""
 
+    name: Annotated[str, named_or_own("packed")] = "packed"
+    """What trains it. packed: passes over packed rows whose completions share their prompt; or where a class of your
+    own stands: path/to/file.py:Class, package.module:Class."""
     model: ModelConfig = ModelConfig()
     optim: OptimConfig = OptimConfig()
     fsdp: FsdpConfig = FsdpConfig()
@@ -214,6 +225,9 @@ class ActorConfig(Section):
 class RefConfig(Section):
     """The policy that a KL term holds on to: the one that the run starts from."""
 
+    name: Annotated[str, named_or_own("start")] = "start"
+    """start: the policy as it is when the run starts; or where a class of your own stands, such as one with another
+    model: path/to/file.py:Class, package.module:Class."""
     mode: Literal["auto", "adapter_off", "copy"] = "auto"
     """adapter_off: the same weights without the adapter; copy: starting values of the weights that learn, put in their
     place for the pass; auto takes the first where the adapter is a new one and nothing else learns."""

@@ -1,10 +1,16 @@
 """Knobs of sampling: the engine, its memory, and how it is held against the trainer."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import field_validator
-
-from radrl.config.section import Fraction, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, Section
+from radrl.config.section import (
+    Fraction,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    Section,
+    named_or_own,
+)
 
 
 class ValidationSampling(Section):
@@ -32,7 +38,7 @@ class ProbeConfig(Section):
 class RolloutConfig(Section):
     """How completions are sampled."""
 
-    name: str = "native"
+    name: Annotated[str, named_or_own("native", "vllm")] = "native"
     """Sampling engine. native: the trained model itself; vllm: vLLM beside it in the same process (extra
     `radrl[vllm]`); or where a class of your own stands: path/to/file.py:Class, package.module:Class."""
     n: PositiveInt = 8
@@ -69,10 +75,3 @@ class RolloutConfig(Section):
     """GPUs that hold one copy of vLLM's weights together."""
     probe: ProbeConfig = ProbeConfig()
     val_override_config: ValidationSampling = ValidationSampling()
-
-    @field_validator("name")
-    @classmethod
-    def _is_known(cls, name: str) -> str:
-        if name not in ("native", "vllm") and ":" not in name:
-            raise ValueError("it should be native, vllm, or where a class stands, such as package.module:Class")
-        return name

@@ -3,13 +3,24 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, cast, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 PositiveInt = Annotated[int, Field(gt=0)]
 NonNegativeInt = Annotated[int, Field(ge=0)]
 PositiveFloat = Annotated[float, Field(gt=0)]
 NonNegativeFloat = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+def named_or_own(*known: str) -> AfterValidator:
+    """Let a text name what is built in, or where a class of a user's own stands."""
+
+    def checked(name: str) -> str:
+        if name not in known and ":" not in name:
+            raise ValueError(f"it should be {', '.join(known)}, or where a class stands, such as package.module:Class")
+        return name
+
+    return AfterValidator(checked)
 
 
 class Section(BaseModel):

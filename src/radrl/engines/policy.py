@@ -15,8 +15,10 @@ from radrl.engines.critic import CriticLearner, needs_critic, open_critic_learne
 from radrl.engines.learner import PolicyLearner
 from radrl.engines.ledger import Ledger
 from radrl.engines.metered import open_ledger, recipe_of
+from radrl.engines.parallel import Parallel
 from radrl.engines.parity_probe import Score, trainer_logprobs
 from radrl.engines.passes import set_up_passes
+from radrl.engines.plugged import plugged
 from radrl.engines.ranks import open_parallel
 from radrl.engines.reference import open_reference
 from radrl.engines.sampler import Fed, feed_sampler
@@ -25,6 +27,7 @@ from radrl.engines.work import Recipe
 from radrl.models.adapter import ModelAdapter
 from radrl.models.freezing import prepare_training
 from radrl.models.load import load_adapter
+from radrl.plugins import is_reference
 from radrl.roles import Reference
 from radrl.types import Completion
 
@@ -102,8 +105,8 @@ def open_engines(adapter: ModelAdapter, config: Config, extent: Extent, *, num_r
     """Open what computes with a policy, on this rank of those that are in a process group."""
     standing = standing_of(adapter, config, num_ranks=num_ranks)
     is_beside = config.worker.rollout.placement == "colocated"
-    learner = open_learner(adapter, config, extent)
-    parallel = learner.parallel
+    parallel = open_parallel(adapter, config.worker.actor)
+    learner = open_learner(adapter, config, extent, parallel)
 
     def score(completions: Sequence[Completion]) -> Float[Tensor, "T"]:
         return trainer_logprobs(adapter, completions, parallel=parallel)
@@ -114,19 +117,21 @@ def open_engines(adapter: ModelAdapter, config: Config, extent: Extent, *, num_r
         score=score,
         standing=standing,
         reference=open_reference(adapter, config, parallel=parallel),
-        critic=_critic(adapter, config, extent) if needs_critic(config) else None,
+        critic=_critic(adapter, config, extent, parallel) if needs_critic(config) else None,
     )
 
 
-def open_learner(adapter: ModelAdapter, config: Config, extent: Extent) -> PolicyLearner:
-    """Share the policy with the other ranks and open what trains it: all that a warm-up needs."""
-    return PolicyLearner(
-        adapter,
-        config.worker.actor,
-        total_updates=extent.updates,
-        parallel=open_parallel(adapter, config.worker.actor),
-        saving=saving_of(config),
-    )
+def open_learner(adapter: ModelAdapter, config: Config, extent: Extent, parallel: Parallel | None = None) -> Learner:
+    """Open what trains the policy: all that a warm-up needs. Without `parallel` it is shared with the other ranks here.
+
+    Raises PluginError for a learner of the user's own that is none.
+    """
+    actor = config.worker.actor
+    shared = parallel or open_parallel(adapter, actor)
+    if is_reference(actor.name):
+        given = {"extent": extent, "parallel": shared}
+        return plugged(Learner, actor.name, adapter, config, key="worker.actor.name", **given)
+    return PolicyLearner(adapter, actor, total_updates=extent.updates, parallel=shared, saving=saving_of(config))
 
 
 def saving_of(config: Config) -> Saving:
@@ -144,5 +149,9 @@ def standing_of(adapter: ModelAdapter, config: Config, *, num_ranks: int) -> Sta
     )
 
 
-def _critic(adapter: ModelAdapter, config: Config, extent: Extent) -> CriticLearner:
+def _critic(adapter: ModelAdapter, config: Config, extent: Extent, parallel: Parallel) -> CriticLearner:
+    name = config.worker.critic.name
+    if is_reference(name):
+        given = {"extent": extent, "parallel": parallel}
+        return plugged(CriticLearner, name, adapter, config, key="worker.critic.name", **given)
     return open_critic_learner(config, adapter, total_steps=extent.steps, saving=saving_of(config))

@@ -13,25 +13,31 @@ from radrl.batch import Batch
 from radrl.config.schema import Config
 from radrl.engines.learner import batch_logprobs
 from radrl.engines.parallel import Parallel
+from radrl.engines.plugged import plugged
 from radrl.errors import ConfigError
 from radrl.models.adapter import ModelAdapter
 from radrl.models.freezing import trained_names
 from radrl.models.lora import active_adapters, is_adapter_weight, switched_off
 from radrl.models.shards import is_shard, own_part
+from radrl.plugins import is_reference
+from radrl.roles import Reference
 
 log = logging.getLogger(__name__)
 
 
-def open_reference(
-    adapter: ModelAdapter, config: Config, *, parallel: Parallel | None = None
-) -> "StartingPolicy | None":
+def open_reference(adapter: ModelAdapter, config: Config, *, parallel: Parallel | None = None) -> Reference | None:
     """Hold on to the policy as it is now, in the cheapest way that is exact; None where no KL term asks for it.
 
-    Raises ConfigError when the adapter is to be switched off, but the policy would then be another than the first.
+    Raises ConfigError when the adapter is to be switched off, but the policy would then be another than the first, and
+    PluginError for a reference of the user's own that is none.
     """
     if config.algorithm.kl_coef == 0:
         log.info("no reference: algorithm.kl_coef is 0")
         return None
+    name = config.worker.ref.name
+    if is_reference(name):
+        own = plugged(Reference, name, adapter, config, key="worker.ref.name")
+        return own if parallel is None else ReferenceOverWhole(own, parallel)
     wanted, model = config.worker.ref.mode, config.worker.actor.model
     hindrance = _hindrance(adapter, is_new=model.lora.path is None and model.lora.rank > 0, name=model.lora.name)
     if wanted == "adapter_off" and hindrance:
@@ -45,6 +51,19 @@ def open_reference(
         return StartingPolicy(adapter, config, start, parallel=parallel)
     log.info("reference by switching the adapter %s off: it is new, and nothing else learns", model.lora.name)
     return StartingPolicy(adapter, config, SwitchedAdapter(adapter.model, model.lora.name), parallel=parallel)
+
+
+class ReferenceOverWhole:
+    """A reference of a user's own, which finds the policy's weights whole whatever part of them this rank holds."""
+
+    def __init__(self, reference: Reference, parallel: Parallel) -> None:
+        self._reference = reference
+        self._parallel = parallel
+
+    def logprobs(self, batch: Batch) -> Float[Tensor, "T"]:
+        """Log-probability of every completion token."""
+        with self._parallel.whole():
+            return self._reference.logprobs(batch)
 
 
 class StartingPolicy:

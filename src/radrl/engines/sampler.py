@@ -14,15 +14,15 @@ from radrl.config.schema import Config
 from radrl.engines.native import NativeSampler
 from radrl.engines.parallel import OneProcess, Parallel
 from radrl.engines.parity_probe import ProbedSampler, trainer_logprobs
+from radrl.engines.plugged import plugged
 from radrl.engines.shapes import shape_of
 from radrl.engines.sync import AdapterSync, MergedSync, SyncChoice, choose_sync, learnt_by
 from radrl.engines.vllm import VllmEngine, free_share
 from radrl.engines.vllm_options import EngineOptions, Lengths, cache_bytes, choose_sleep
 from radrl.engines.vllm_sampler import VllmSampler
-from radrl.errors import PluginError
 from radrl.models.adapter import ModelAdapter
 from radrl.models.hub import model_folder
-from radrl.plugins import is_reference, resolve
+from radrl.plugins import is_reference
 from radrl.roles import Sampler, Sampling
 from radrl.types import Completion, Prompt
 
@@ -64,7 +64,7 @@ def feed_sampler(adapter: ModelAdapter, config: Config, *, parallel: Parallel) -
     """
     rollout = config.worker.rollout
     if is_reference(rollout.name):
-        own = plugged_sampler(rollout.name, adapter, config)
+        own = plugged(Sampler, rollout.name, adapter, config, key="worker.rollout.name")
         return Fed(sampler=OverWhole(own, parallel), sync=f"{rollout.name} takes them")
     learnt = learnt_by(adapter.model, decoder=adapter.family.language_model)
     choice = choose_sync(rollout.name, rollout.sync, learnt)
@@ -123,21 +123,6 @@ class OverWhole:
         """Let it take over the policy's present weights."""
         with self._parallel.whole():
             self._sampler.publish(version)
-
-
-def plugged_sampler(name: str, adapter: ModelAdapter, config: Config) -> Sampler:
-    """The sampler of a user's own: what `path/to/file.py:Class` or `package.module:Class` makes of policy and config.
-
-    Raises PluginError where it does not sample and publish.
-    """
-    make: Any = resolve(name)
-    sampler = make(adapter, config) if callable(make) else make
-    if not isinstance(sampler, Sampler):
-        raise PluginError(
-            f"worker.rollout.name = {name} makes a {type(sampler).__name__}, which is no sampler: it lacks "
-            "generate(prompts, sampling) or publish(version). Give it both, as radrl.roles.Sampler says."
-        )
-    return sampler
 
 
 def engine_options(adapter: ModelAdapter, config: Config, choice: SyncChoice, *, adapter_rank: int) -> EngineOptions:

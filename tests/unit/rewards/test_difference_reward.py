@@ -95,7 +95,7 @@ def test_four_times_a_hostile_answer_costs_at_most_five_times_as_much(piece):
     cost = growth(
         lambda text: read_changes("the main image has additional findings of " + text),
         make=lambda n: piece * (n // len(piece)),
-        size=2_000,
+        size=8_000,
         bound=5,
     )
     assert cost <= 5
