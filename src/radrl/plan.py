@@ -9,14 +9,15 @@ from transformers import AutoConfig
 
 from radrl.config.check import check
 from radrl.config.layout import Layout, layout_of
+from radrl.config.learning import ModelConfig, OptimConfig
 from radrl.config.load import load_config
 from radrl.config.schema import Config
 from radrl.engines.ceilings import Datasheet, datasheet_of, known_hardware
-from radrl.engines.floor import Floor, floor_of, longest_step, step_work, unshared_update
+from radrl.engines.floor import Floor, critic_work, floor_of, longest_step, step_work, unshared_update
 from radrl.engines.memory import MemoryEstimate
 from radrl.engines.passes import ROOM, memory_of, most_image_tokens
 from radrl.engines.shapes import ModelShape, shape_of
-from radrl.engines.work import GroupLoad, Recipe, lora_params
+from radrl.engines.work import GroupLoad, Recipe, Trained, lora_params
 from radrl.errors import ConfigError
 from radrl.models.hub import model_folder
 from radrl.progress import show_table
@@ -77,6 +78,10 @@ def make_plan(config: Config) -> Plan:
         ways = {"has_reference": has_reference, "own_sampler": own_sampler, "num_shards": layout.shard_ranks}
         phases = dict(step_work(shape, share_of(groups, layout.num_ranks), recipe, **ways))
         phases["gen"] = step_work(shape, share_of(groups, layout.num_samplers), recipe, **ways)["gen"]
+        if config.algorithm.adv_estimator == "gae":
+            phases |= critic_work(
+                critic_for(config, shape), share_of(groups, layout.num_ranks), num_shards=layout.shard_ranks
+            )
         floors = {phase: floor_of(pieces, hardware.ceilings) for phase, pieces in phases.items()}
         alone = unshared_update(shape, share_of(groups, layout.num_ranks), replace(recipe, recomputes=True))
         unshared = floor_of(alone, hardware.ceilings)
@@ -116,14 +121,26 @@ def plan_tables(plan: Plan) -> Mapping[str, Mapping[str, str]]:
 
 
 def recipe_for(config: Config, shape: ModelShape) -> Recipe:
-    """What will learn, as far as the configuration says; patterns of `trainable` and `frozen` are not looked at."""
-    model = config.worker.actor.model
+    """What of the policy will learn, as far as the configuration says."""
+    actor = config.worker.actor
+    return _recipe(config, shape, actor.model, actor.optim)
+
+
+def critic_for(config: Config, shape: ModelShape) -> Trained:
+    """A critic of the policy's size, and what of it will learn."""
+    critic = config.worker.critic
+    recipe = _recipe(config, shape, critic.starts_from(config.worker.actor), critic.optim)
+    return Trained(shape=shape.as_critic, recipe=recipe)
+
+
+def _recipe(config: Config, shape: ModelShape, model: ModelConfig, optim: OptimConfig) -> Recipe:
+    """What will learn of a model; patterns of `trainable` and `frozen` are not looked at."""
     rank = model.lora.rank
     return Recipe.of(
         adapter_params=lora_params(shape.decoder, rank=rank),
         trains_vision=shape.vision is not None and not model.freeze_vision_tower and not rank,
         weight_bytes=4 if config.trainer.dtype == "float32" else 2,
-        strategy=config.worker.actor.optim.strategy,
+        strategy=optim.strategy,
     )
 
 

@@ -124,7 +124,9 @@ def train_on(cluster: "Cluster | None", config: Config, pool: RewardPool, *, com
     composed = compose(config, pool, cluster)
     standing, clock = composed.standing, PhaseClock()
     ledger = standing.ledger
-    roles = metered(composed.roles, ledger=ledger, clock=clock, config=config, recipe=standing.recipe)
+    roles = metered(
+        composed.roles, ledger=ledger, clock=clock, config=config, recipe=standing.recipe, critic=standing.critic
+    )
     setting = debugged(Setting(config=config, roles=roles, curriculum=composed.curriculum))
     watching = Watching(
         title="train",

@@ -62,6 +62,8 @@ def test_row_45_ppo_with_a_critic_learns_and_the_critic_comes_to_know_which_ques
     explained = [step["critic/vf_explained_var"] for step in steps]
     assert explained[0] == pytest.approx(0.0, abs=1e-6)
     assert mean(explained[-5:]) > 0.2
+    for phase in ("values", "update_critic"):
+        assert all(step[f"perf/floor_ratio_{phase}"] > 1 for step in steps), "no pass is below its floor"
 
 
 @pytest.mark.slow

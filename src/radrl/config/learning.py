@@ -18,6 +18,8 @@ Algorithm = Literal["ppo", "grpo", "dr_grpo", "dapo", "rloo", "reinforce_plus_pl
 """Named settings of `radrl.config.presets`."""
 AdvantageEstimator = Literal["grpo", "rloo", "reinforce_plus_plus", "remax", "gae"]
 PolicyLoss = Literal["clip", "gspo", "gspo_token", "cispo", "policy_gradient"]
+Strategy = Literal["adamw", "adamw_bf16", "sgd"]
+"""Optimizers."""
 KlEstimator = Literal["kl", "abs", "mse", "low_var_kl", "full"]
 Correction = Literal["none", "truncate", "mask", "reject"]
 
@@ -144,7 +146,7 @@ class OptimConfig(Section):
     """Shape after the warm-up."""
     min_lr_ratio: Fraction = 0.0
     """Where a decaying schedule ends, as a share of the peak."""
-    strategy: Literal["adamw", "adamw_bf16", "sgd"] = "adamw"
+    strategy: Strategy = "adamw"
     """adamw: in float32, on copies where the weights are bfloat16 (18 bytes a weight, gradient included); adamw_bf16:
     on bfloat16 weights, with Kahan's compensation (12 bytes); sgd: the rate times the gradient, in float32, without
     momentum or decay."""

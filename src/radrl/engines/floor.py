@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from radrl.engines import work
 from radrl.engines.ceilings import Ceilings
 from radrl.engines.shapes import ModelShape
-from radrl.engines.work import GroupLoad, Recipe, Work
+from radrl.engines.work import GroupLoad, Recipe, Trained, Work
 
 USUAL_MFU = 0.5
 """Share of the matrix product's rate that good training code reaches."""
@@ -75,6 +75,20 @@ def step_work(
     if own_sampler:
         phases["sync"] = (work.sync(shape, recipe),)
     return phases
+
+
+def critic_work(critic: Trained, groups: Sequence[GroupLoad], *, num_shards: int = 1) -> Mapping[str, tuple[Work, ...]]:
+    """Work of a critic's two phases: a value for every completion token, and the update on all of them.
+
+    Features of an image encoder that does not learn are computed once for both.
+    """
+    shape, recipe = critic.shape, critic.recipe
+    images = work.vision_forward(shape.vision, groups, weight_bytes=recipe.weight_bytes)
+    learning = (work.vision_update(shape, groups, recipe),) if recipe.trains_vision else ()
+    return {
+        "values": (images, work.forward(shape, groups, recipe)),
+        "update_critic": (*learning, work.update(shape, groups, recipe, num_shards=num_shards)),
+    }
 
 
 def unshared_update(shape: ModelShape, groups: Sequence[GroupLoad], recipe: Recipe) -> tuple[Work, ...]:

@@ -40,9 +40,13 @@ class Ledger:
         return self._shape
 
     def charge(self, phase: str, count: Callable[[ModelShape, Recipe], Sequence[Work]]) -> None:
-        """Add the pieces of work that a phase did one after the other, counted for the model at hand."""
+        """Add the pieces of work that a phase did one after the other, counted for the policy."""
         if self._shape is not None:
-            self._pieces.setdefault(phase, []).extend(count(self._shape, self._recipe))
+            self.add(phase, count(self._shape, self._recipe))
+
+    def add(self, phase: str, pieces: Sequence[Work]) -> None:
+        """Add pieces of work that a phase did one after the other."""
+        self._pieces.setdefault(phase, []).extend(pieces)
 
     def note_sharing(self, groups: Sequence[GroupLoad]) -> None:
         """Remember how many tokens a pass over these groups has, and how many it would have unshared."""

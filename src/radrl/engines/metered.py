@@ -2,12 +2,13 @@
 
 import dataclasses
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from jaxtyping import Float
 from torch import Tensor
 
 from radrl.batch import Batch
+from radrl.config.learning import Strategy
 from radrl.config.schema import Config
 from radrl.engines import work
 from radrl.engines.ceilings import ceilings_of, datasheet_of, device_name
@@ -22,7 +23,7 @@ from radrl.engines.ledger import (
     with_advantage,
 )
 from radrl.engines.shapes import ModelShape, shape_of
-from radrl.engines.work import Recipe
+from radrl.engines.work import Recipe, Trained, Work
 from radrl.errors import ConfigError
 from radrl.models.adapter import ModelAdapter
 from radrl.models.lora import is_adapter_weight
@@ -33,10 +34,13 @@ from radrl.types import Completion, Prompt
 log = logging.getLogger(__name__)
 
 
-def metered(roles: Roles, *, ledger: Ledger, clock: PhaseClock, config: Config, recipe: Recipe) -> Roles:
+def metered(
+    roles: Roles, *, ledger: Ledger, clock: PhaseClock, config: Config, recipe: Recipe, critic: Trained | None = None
+) -> Roles:
     """Wrap the sampler, the reference, the critic and the actor of a run.
 
-    Features of an encoder that does not learn serve every role that shares the policy's weights.
+    Features of an encoder that does not learn serve every role that shares the policy's weights. `critic` is what the
+    critic's costs are counted by.
     """
     algorithm, actor = config.algorithm, config.worker.actor
     trainer = Encoder(is_frozen=not recipe.trains_vision)
@@ -50,7 +54,10 @@ def metered(roles: Roles, *, ledger: Ledger, clock: PhaseClock, config: Config, 
             roles.sampler, ledger=ledger, clock=clock, encoder=sampler, sends=config.worker.rollout.name != "native"
         ),
         reference=roles.reference and MeteredReference(roles.reference, ledger=ledger, clock=clock, encoder=reference),
-        critic=roles.critic and MeteredCritic(roles.critic, clock=clock),
+        critic=roles.critic
+        and MeteredCritic(
+            roles.critic, ledger=ledger, clock=clock, trained=critic, epochs=config.worker.critic.ppo_epochs
+        ),
         actor=MeteredActor(
             roles.actor,
             ledger=ledger,
@@ -79,16 +86,22 @@ def open_ledger(adapter: ModelAdapter, recipe: Recipe, *, num_ranks: int = 1) ->
     )
 
 
-def recipe_of(adapter: ModelAdapter, config: Config) -> Recipe:
-    """What learns of a loaded policy, and in which types it is held."""
+def recipe_of(adapter: ModelAdapter, strategy: Strategy) -> Recipe:
+    """What learns of a loaded model by an optimizer, and in which types it is held."""
     learning = {name: p.numel() for name, p in adapter.model.named_parameters() if p.requires_grad}
     tower = adapter.family.vision_tower
     return Recipe.of(
         adapter_params=sum(num for name, num in learning.items() if is_adapter_weight(name)),
         trains_vision=tower is not None and any(p.requires_grad for p in tower.parameters()),
-        weight_bytes=adapter.family.head_weight.element_size(),
-        strategy=config.worker.actor.optim.strategy,
+        weight_bytes=adapter.dtype.itemsize,
+        strategy=strategy,
     )
+
+
+def trained_of(critic: ModelAdapter, strategy: Strategy) -> Trained | None:
+    """What a critic's costs are counted by; None for a family whose costs are not known."""
+    shape = shape_if_known(critic)
+    return shape and Trained(shape=shape.as_critic, recipe=recipe_of(critic, strategy))
 
 
 def shape_if_known(adapter: ModelAdapter) -> ModelShape | None:
@@ -155,24 +168,40 @@ class MeteredReference:
 
 
 class MeteredCritic:
-    """A critic whose passes are the phase `values`, and whose updates are `update_critic`.
+    """A critic whose passes are the phase `values`, and whose updates are `update_critic`."""
 
-    Neither has a floor: the ledger counts the work of the policy, of which the critic may be another size.
-    """
-
-    def __init__(self, critic: Critic, *, clock: PhaseClock) -> None:
+    def __init__(
+        self, critic: Critic, *, ledger: Ledger, clock: PhaseClock, trained: Trained | None, epochs: int
+    ) -> None:
+        """Without `trained`, as for a critic of a user's own, the phases are timed and have no floor."""
         self._critic = critic
+        self._ledger = ledger
         self._clock = clock
+        self._trained = trained
+        self._epochs = epochs
+        self._encoder = Encoder(is_frozen=trained is not None and not trained.recipe.trains_vision)
 
     def values(self, batch: Batch) -> Float[Tensor, "T"]:
         """Value of the state before each completion token."""
         with self._clock.measure("values"):
-            return self._critic.values(batch)
+            values = self._critic.values(batch)
+        self._charge("values", batch, scoring_work)
+        return values
 
     def update(self, batch: Batch) -> Mapping[str, float]:
         """Fit the returns of this batch and return metrics."""
         with self._clock.measure("update_critic"):
-            return self._critic.update(batch)
+            metrics = self._critic.update(batch)
+        for _ in range(self._epochs):
+            self._charge("update_critic", batch, update_work)
+        return metrics
+
+    def _charge(self, phase: str, batch: Batch, count: Callable[..., list[Work]]) -> None:
+        if self._trained is None:
+            return
+        loads = loads_of(batch)
+        images, texts = self._encoder.unseen(loads), [load for _, load in loads]
+        self._ledger.add(phase, count(self._trained.shape, self._trained.recipe, texts=texts, images=images))
 
 
 class MeteredActor:

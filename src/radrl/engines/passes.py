@@ -108,7 +108,8 @@ def _activations(adapter: ModelAdapter, config: Config) -> Activations:
     if adapter.device.type != "cuda" or shape is None:
         return "keep"
     room = ROOM * torch.cuda.get_device_properties(adapter.device).total_memory
-    needed = memory_of(config, shape, recipe_of(adapter, config)).peak_bytes(recomputes=False)
+    recipe = recipe_of(adapter, config.worker.actor.optim.strategy)
+    needed = memory_of(config, shape, recipe).peak_bytes(recomputes=False)
     chosen = "keep" if needed <= room else "recompute"
     log.info("activations: %s; keeping them would take %.1f GiB of %.1f", chosen, needed / 2**30, room / 2**30)
     return chosen

@@ -1,7 +1,7 @@
 """A run's policy and all that computes with it, opened as a configuration says: in the run's process or a worker's."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jaxtyping import Float
 from torch import Tensor
@@ -14,7 +14,7 @@ from radrl.engines.checkpoint import Saving
 from radrl.engines.critic import CriticLearner, needs_critic, open_critic_learner
 from radrl.engines.learner import PolicyLearner
 from radrl.engines.ledger import Ledger
-from radrl.engines.metered import open_ledger, recipe_of
+from radrl.engines.metered import open_ledger, recipe_of, trained_of
 from radrl.engines.parallel import Parallel
 from radrl.engines.parity_probe import Score, trainer_logprobs
 from radrl.engines.passes import set_up_passes
@@ -23,7 +23,8 @@ from radrl.engines.ranks import open_parallel
 from radrl.engines.reference import open_reference
 from radrl.engines.sampler import Fed, feed_sampler
 from radrl.engines.start_up import Facts, facts_of
-from radrl.engines.work import Recipe
+from radrl.engines.value_learner import ValueLearner
+from radrl.engines.work import Recipe, Trained
 from radrl.models.adapter import ModelAdapter
 from radrl.models.freezing import prepare_training
 from radrl.models.load import load_adapter
@@ -52,6 +53,8 @@ class Standing:
     facts: Facts
     recipe: Recipe
     ledger: Ledger
+    critic: Trained | None = None
+    """What a critic's costs are counted by."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,14 +114,13 @@ def open_engines(adapter: ModelAdapter, config: Config, extent: Extent, *, num_r
     def score(completions: Sequence[Completion]) -> Float[Tensor, "T"]:
         return trainer_logprobs(adapter, completions, parallel=parallel)
 
-    return Engines(
-        learner=learner,
-        fed=feed_sampler(adapter, config, parallel=parallel) if is_beside else None,
-        score=score,
-        standing=standing,
-        reference=open_reference(adapter, config, parallel=parallel),
-        critic=_critic(adapter, config, extent, parallel) if needs_critic(config) else None,
-    )
+    fed = feed_sampler(adapter, config, parallel=parallel) if is_beside else None
+    reference = open_reference(adapter, config, parallel=parallel)
+    critic = _critic(adapter, config, extent, parallel) if needs_critic(config) else None
+    if isinstance(critic, ValueLearner):
+        trained = trained_of(critic.adapter, config.worker.critic.optim.strategy)
+        standing = replace(standing, critic=trained)
+    return Engines(learner=learner, fed=fed, score=score, standing=standing, reference=reference, critic=critic)
 
 
 def open_learner(adapter: ModelAdapter, config: Config, extent: Extent, parallel: Parallel | None = None) -> Learner:
@@ -141,7 +143,7 @@ def saving_of(config: Config) -> Saving:
 
 def standing_of(adapter: ModelAdapter, config: Config, *, num_ranks: int) -> Standing:
     """Look at a loaded policy before its weights are divided between ranks."""
-    recipe = recipe_of(adapter, config)
+    recipe = recipe_of(adapter, config.worker.actor.optim.strategy)
     return Standing(
         facts=facts_of(adapter, num_ranks=num_ranks),
         recipe=recipe,

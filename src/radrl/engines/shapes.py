@@ -4,7 +4,7 @@ Norms, biases and position tables are left out: together they are well under a h
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from transformers import PretrainedConfig
@@ -35,6 +35,8 @@ class DecoderShape:
     """Whether the head is the embedding matrix."""
     windows: tuple[int | None, ...]
     """For each layer how many of the latest tokens a token sees, itself included; None is all."""
+    num_outputs: int | None = None
+    """Numbers that the head makes of a token; None is one for each entry of the vocabulary."""
 
     @property
     def layer_params(self) -> int:
@@ -49,8 +51,8 @@ class DecoderShape:
 
     @property
     def head_params(self) -> int:
-        """Parameters of the matrix that makes logits."""
-        return self.hidden_size * self.vocab_size
+        """Parameters of the matrix that makes logits, or whatever the head makes."""
+        return self.hidden_size * (self.num_outputs or self.vocab_size)
 
     @property
     def kv_size(self) -> int:
@@ -99,8 +101,13 @@ class ModelShape:
     def params(self) -> int:
         """Parameters of all matrices, the embedding and the head included."""
         decoder = self.decoder
-        tables = decoder.head_params * (1 if decoder.ties_head else 2)
+        tables = decoder.hidden_size * decoder.vocab_size + (0 if decoder.ties_head else decoder.head_params)
         return decoder.params + tables + (self.vision.params if self.vision else 0)
+
+    @property
+    def as_critic(self) -> "ModelShape":
+        """The same model with a head of one number in the place of its LM head."""
+        return replace(self, decoder=replace(self.decoder, num_outputs=1, ties_head=False))
 
 
 def shape_of(config: PretrainedConfig) -> ModelShape:

@@ -6,10 +6,10 @@ trained, 2 N for its own. Attention costs 4 x (query width) a pair of tokens and
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 
+from radrl.config.learning import Strategy
 from radrl.engines.shapes import DecoderShape, ModelShape, VisionShape
 
 
@@ -90,7 +90,7 @@ class Recipe:
         adapter_params: int,
         trains_vision: bool,
         weight_bytes: int,
-        strategy: Literal["adamw", "adamw_bf16", "sgd"],
+        strategy: Strategy,
     ) -> "Recipe":
         """The recipe of an optimizer: adamw keeps float32 copies of narrower weights beside its two moments.
 
@@ -118,6 +118,14 @@ class Recipe:
             return self.adapter_params
         vision = shape.vision.params if shape.vision and not self.trains_vision else 0
         return shape.params - vision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """A model that learns, as far as its costs go."""
+
+    shape: ModelShape
+    recipe: Recipe
 
 
 def unshared(groups: Sequence[GroupLoad]) -> tuple[GroupLoad, ...]:

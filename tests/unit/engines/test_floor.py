@@ -4,8 +4,8 @@ import pytest
 from engine_builders import qwen_3b
 
 from radrl.engines.ceilings import Ceilings
-from radrl.engines.floor import floor_of, longest_step, step_work, unshared_update
-from radrl.engines.work import Recipe, Work, lora_params
+from radrl.engines.floor import critic_work, floor_of, longest_step, step_work, unshared_update
+from radrl.engines.work import Recipe, Trained, Work, lora_params
 
 H200 = Ceilings(flops_per_s=782e12, bytes_per_s=4.1e12, source="measured")
 STEP = longest_step(num_groups=16, group_size=8, prompt_tokens=1046, image_tokens=1024, completion_tokens=256)
@@ -53,6 +53,20 @@ def test_features_of_a_frozen_encoder_serve_sampler_and_update_alike():
     assert len(apart["update_actor"]) == 2
     assert "sync" not in shared
     assert shared["gen"] == apart["gen"]
+
+
+@pytest.mark.parametrize("trains_vision", [False, True])
+def test_a_critic_worked_by_hand_has_no_logits_and_encodes_images_once_where_its_encoder_rests(trains_vision):
+    """Full fine-tuning: 2 operations a parameter and token for a value, 6 for the update, and its optimizer's bytes."""
+    recipe = Recipe(trains_vision=trains_vision)
+    phases = critic_work(Trained(shape=qwen_3b().as_critic, recipe=recipe), STEP)
+    pairs = 16 * (1046 * 1047 // 2) + 128 * sum(range(1047, 1303))
+    once = 2 * 36 * 77_070_336 * 49_504 + 2 * 2048 * 32_768 + 4 * 2048 * 36 * pairs
+    encoder, forward = phases["values"]
+    assert forward.flops == pytest.approx(once)
+    *learning, update = phases["update_critic"]
+    assert update.flops == pytest.approx(3 * once)
+    assert [each.flops / encoder.flops for each in learning] == ([3.0] if trains_vision else [])
 
 
 def test_decoding_three_billion_parameters_is_bound_by_memory():

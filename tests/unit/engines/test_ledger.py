@@ -9,10 +9,11 @@ from radrl.batch import pack
 from radrl.config.schema import Config
 from radrl.engines import work
 from radrl.engines.ceilings import Ceilings, Datasheet
+from radrl.engines.floor import floor_of
 from radrl.engines.ledger import Encoder, Ledger, loads_of, pack_efficiency, update_work, with_advantage
 from radrl.engines.metered import metered
 from radrl.engines.shapes import shape_of
-from radrl.engines.work import GroupLoad, Recipe, Work
+from radrl.engines.work import GroupLoad, Recipe, Trained, Work
 from radrl.models.packing import plan
 from radrl.phases import PhaseClock
 from radrl.roles import Roles, Sampling
@@ -92,11 +93,19 @@ def open_ledger(*, ceilings=CEILINGS, sheet=SHEET):
     return Ledger(shape=SHAPE, recipe=Recipe(), ceilings=ceilings, datasheet=sheet)
 
 
-def roles_under(ledger, **algorithm):
-    config = Config.model_validate({"algorithm": algorithm})
+class StillCritic:
+    def values(self, batch):
+        return torch.zeros(batch.num_tokens)
+
+    def update(self, batch):
+        return {"critic/vf_loss": 0.25}
+
+
+def roles_under(ledger, *, critic=None, epochs=1, **algorithm):
+    config = Config.model_validate({"algorithm": algorithm, "worker": {"critic": {"ppo_epochs": epochs}}})
     clock = PhaseClock()
-    roles = Roles(actor=StillActor(), sampler=WritingSampler([3, 1]), reference=StillActor())
-    return metered(roles, ledger=ledger, clock=clock, config=config, recipe=Recipe()), clock
+    roles = Roles(actor=StillActor(), sampler=WritingSampler([3, 1]), reference=StillActor(), critic=StillCritic())
+    return metered(roles, ledger=ledger, clock=clock, config=config, recipe=Recipe(), critic=critic), clock
 
 
 def test_row_76_a_phase_is_held_against_its_floor_and_the_makers_figure():
@@ -143,6 +152,37 @@ def test_a_step_through_wrapped_roles_is_timed_and_counted_by_phase():
     # Sharing the prompt leaves 2 x 10 of 2 x 16 tokens.
     assert metrics["perf/shared_tokens_frac"] == pytest.approx(1 - 20 / 32)
     assert "perf/floor_s_sync" not in metrics
+
+
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_a_critic_is_counted_by_its_own_sizes_and_its_images_once(epochs):
+    ledger = open_ledger()
+    trained = Trained(shape=SHAPE.as_critic, recipe=Recipe(weight_bytes=4))
+    roles, clock = roles_under(ledger, critic=trained, epochs=epochs)
+    batch = pack([a_group(a_prompt(0), [3, 1])])
+    roles.critic.values(batch)
+    roles.critic.update(batch)
+
+    timings = clock.take()
+    metrics = ledger.take(timings)
+    load = GroupLoad(prompt_tokens=6, image_tokens=4, num_images=1, completions=(3, 1))
+    encoder = work.vision_forward(SHAPE.vision, [load], weight_bytes=4)
+    forward, update = (count(trained.shape, [load], trained.recipe) for count in (work.forward, work.update))
+    assert metrics["perf/floor_s_values"] == pytest.approx(floor_of([encoder, forward], CEILINGS).seconds)
+    floor = floor_of([update] * epochs, CEILINGS)
+    assert metrics["perf/floor_s_update_critic"] == pytest.approx(floor.seconds)
+    seconds = timings["timing_s/update_critic"]
+    assert metrics["perf/mfu_update_critic"] == pytest.approx(floor.flops / seconds / 200)
+
+
+def test_a_critic_whose_costs_are_not_known_is_timed_all_the_same():
+    ledger = open_ledger()
+    roles, clock = roles_under(ledger)
+    batch = pack([a_group(a_prompt(0), [3, 1])])
+    roles.critic.values(batch)
+    roles.critic.update(batch)
+    assert {"timing_s/values", "timing_s/update_critic"} <= set(clock.take())
+    assert ledger.take({}) == {}
 
 
 def test_measuring_difficulties_is_charged_to_that_phase():

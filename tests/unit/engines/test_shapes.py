@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from engine_builders import qwen_3b, tiny_config, tiny_model
 from torch import nn
@@ -73,6 +75,15 @@ def test_qwen2_5_vl_3b_has_the_parameters_its_name_promises():
     assert shape.decoder.layer_params == 77_070_336
     assert shape.vision.block_params == 19_686_400
     assert shape.params == pytest.approx(3.754e9, rel=1e-3)
+
+
+def test_a_critic_has_a_head_of_one_number_beside_its_embedding_tied_or_not():
+    for ties_head in (True, False):
+        policy = qwen_3b()
+        policy = replace(policy, decoder=replace(policy.decoder, ties_head=ties_head))
+        critic = policy.as_critic
+        assert critic.decoder.head_params == 2048
+        assert critic.params == policy.params + 2048 - (0 if ties_head else 2048 * 151_936)
 
 
 def test_a_family_whose_costs_are_not_known_is_refused_by_name():

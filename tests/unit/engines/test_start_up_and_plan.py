@@ -57,9 +57,10 @@ def test_row_68_the_table_tells_a_full_run_and_its_reference_apart_from_a_lora()
     assert start_up_rows(Config(), full)["reference"] == "none: algorithm.kl_coef is 0"
 
 
-def planned(tmp_path, *, worker=None, **trainer):
+def planned(tmp_path, *, worker=None, algorithm=None, **trainer):
     tiny_config("qwen2_5_vl").save_pretrained(tmp_path)
-    config = a_config(trainer=trainer) if worker is None else a_config(trainer=trainer, worker=worker)
+    given = {"worker": worker, "algorithm": algorithm}
+    config = a_config(trainer=trainer, **{name: keys for name, keys in given.items() if keys is not None})
     model = config.worker.actor.model.model_copy(update={"model_path": str(tmp_path)})
     actor = config.worker.actor.model_copy(update={"model": model})
     return make_plan(config.model_copy(update={"worker": config.worker.model_copy(update={"actor": actor})}))
@@ -81,6 +82,17 @@ def test_a_plan_reckons_placement_memory_and_floor_for_a_gpu_that_is_not_there(t
     (title,) = list(tables)[2:]
     assert "H200" in title
     assert set(tables[title]) == {"gen", "ref", "update_actor", "step", "update, prompts not shared"}
+
+
+def test_a_plan_of_ppo_has_the_critics_phases_by_what_of_it_learns(tmp_path):
+    critic = {"model": {"lora": {"rank": 4}}}
+    algorithm = {"adv_estimator": "gae", "kl_coef": 0.04}
+    full = planned(tmp_path, hardware="H200", worker={}, algorithm=algorithm)
+    lora = planned(tmp_path, hardware="H200", worker={"critic": critic}, algorithm=algorithm)
+    assert list(full.floors) == ["gen", "ref", "update_actor", "values", "update_critic"]
+    assert full.floors["values"].flops < full.floors["ref"].flops, "it makes no logits"
+    assert lora.floors["update_critic"].flops < full.floors["update_critic"].flops
+    assert lora.floors["update_actor"] == full.floors["update_actor"]
 
 
 def test_a_plan_without_a_known_gpu_has_its_memory_and_says_how_to_get_a_floor(tmp_path, monkeypatch):

@@ -9,9 +9,7 @@ from radrl.algorithms.kl_control import KlController
 from radrl.batch import pack
 from radrl.curriculum import Curriculum
 from radrl.engines.debug import Setting, debugged
-from radrl.engines.metered import MeteredCritic
-from radrl.phases import PhaseClock
-from radrl.roles import Critic, Roles
+from radrl.roles import Roles
 from radrl.run import Run
 from radrl.trainer import policy_version, train
 
@@ -118,18 +116,6 @@ def test_an_adaptive_kl_coefficient_waits_for_the_policy(tmp_path):
     run_loop(tmp_path, config, num_steps=3, kl=Watched(config.algorithm))
 
     assert len(seen) == 1
-
-
-def test_a_critics_passes_and_updates_are_phases_of_their_own():
-    clock, inner = PhaseClock(), ConstantCritic()
-    critic = MeteredCritic(inner, clock=clock)
-
-    batch = pack([a_group(0, [1.0], lengths=[2])])
-
-    assert critic.values(batch).tolist() == [0.5, 0.5]
-    assert critic.update(batch) == {"critic/vf_loss": 0.125}
-    assert {"timing_s/values", "timing_s/update_critic"} <= clock.take().keys()
-    assert isinstance(critic, Critic)
 
 
 def test_a_run_without_updates_values_and_leaves_the_critic_alone():
