@@ -115,6 +115,18 @@ def test_row_52_shards_are_float32_and_passes_compute_in_the_policy_s_type(world
     assert torch.equal(scores[0], logprobs(recipe, (whole,))), "in bfloat16 as in one process, to the bit"
 
 
+def test_row_52_gradients_may_be_summed_in_bfloat16(world, replay):
+    """Each number is rounded to 8 bits on its way: the norm stays within that, and is not the one of float32."""
+    steps = replay.steps(replay.recipe(SGD), num=1, num_ranks=2)
+    norms = [
+        world.run(learn, replay.recipe(SGD, f"worker.actor.fsdp.reduce_dtype={dtype}"), steps)[0].metrics[0]
+        for dtype in ("float32", "bfloat16")
+    ]
+    wide, narrow = (metrics["actor/grad_norm"] for metrics in norms)
+    assert narrow != wide
+    assert narrow == pytest.approx(wide, rel=2**-8)
+
+
 def test_row_52_hybrid_ranks_hold_a_copy_each(world, replay):
     recipe = replay.recipe(SGD, HYBRID)
     ranks = world.run(learn, recipe, [])
