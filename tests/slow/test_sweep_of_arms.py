@@ -91,10 +91,17 @@ def test_one_file_and_one_command_go_from_nothing_to_a_comparison(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "arms"),
-    [("cx_mind", ["outcome only", "plain reasoning", "no cold start"]), ("rewards", ["outcome", "both"])],
+    ("name", "arms", "warm_ups"),
+    [
+        (
+            "cx_mind",
+            ["outcome only", "plain reasoning", "no cold start"],
+            ["warm-up", "warm-up of plain reasoning", "warm-up without reasoning"],
+        ),
+        ("rewards", ["outcome", "both"], ["warm-up"]),
+    ],
 )
-def test_the_experiments_that_ship_run_from_nothing(tmp_path, monkeypatch, name, arms):
+def test_the_experiments_that_ship_run_from_nothing(tmp_path, monkeypatch, name, arms, warm_ups):
     monkeypatch.chdir(ROOT)
     text = (ROOT / "examples" / "ablations" / f"{name}.yaml").read_text()
     for wanted, smaller in SMALLER.items():
@@ -106,4 +113,5 @@ def test_the_experiments_that_ship_run_from_nothing(tmp_path, monkeypatch, name,
     (tmp_path / "experiment.yaml").write_text(yaml.safe_dump(experiment, sort_keys=False))
     comparison = sweep_from([f"config={tmp_path / 'experiment.yaml'}", f"out={tmp_path / 'out'}"])
     assert [row.status for row in comparison.rows] == ["done"] * len(arms)
-    assert [recipe.name for recipe in comparison.recipes] == arms
+    assert [recipe.name for recipe in comparison.recipes] == [*warm_ups, *arms]
+    assert not any(recipe.cost for recipe in comparison.recipes[: len(warm_ups)])
