@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import torch
+    from torch.distributed import ProcessGroup
 
 VIDEO_PROCESSORS: Mapping[str, str] = {
     "Qwen2_5_VLProcessor": "Qwen2VLVideoProcessor",
@@ -77,3 +78,11 @@ def keep_freed_memory() -> None:
     mallopt(M_MMAP_MAX, 0)
     mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
     mallopt(M_TOP_PAD, 64 << 20)
+
+
+def all_gather_single(gathered: "torch.Tensor", own: "torch.Tensor", *, group: "ProcessGroup") -> None:
+    """torch's function of this name, which torch 2.11 calls `all_gather_into_tensor` and 2.13 warns of by that name."""
+    from torch import distributed
+
+    name = "all_gather_single" if hasattr(distributed, "all_gather_single") else "all_gather_into_tensor"
+    getattr(distributed, name)(gathered, own, group=group)

@@ -20,7 +20,7 @@ from radrl.engines.passes import set_up_passes
 from radrl.engines.ranks import open_parallel
 from radrl.engines.reference import open_reference
 from radrl.engines.sharded import Sharded
-from radrl.models import lora
+from radrl.models import lora, shards
 from radrl.models.freezing import prepare_training, trained_names
 from radrl.models.load import load_adapter
 from radrl.models.lora import merged_tensors
@@ -193,18 +193,18 @@ def wholes(mesh_shape: tuple[int, ...]) -> tuple[list[Tensor], list[Tensor], int
         distribute_tensor(numbers(3, 4), mesh, [*before, along_columns]),
         distribute_tensor(numbers(3), mesh, [*before, copies]),
     ]
-    exchange, num_exchanges = distributed.all_gather_into_tensor, 0
+    exchange, num_exchanges = shards.all_gather_single, 0
 
     def counted(*args, **options):
         nonlocal num_exchanges
         num_exchanges += 1
         return exchange(*args, **options)
 
-    distributed.all_gather_into_tensor = counted
+    shards.all_gather_single = counted
     try:
         together = whole_together(tensors)
     finally:
-        distributed.all_gather_into_tensor = exchange
+        shards.all_gather_single = exchange
     return together, [each.full_tensor() if isinstance(each, DTensor) else each for each in tensors], num_exchanges
 
 

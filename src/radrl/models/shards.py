@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from typing import cast
 
 import torch
-from torch import Tensor, distributed
+from torch import Tensor
 from torch.distributed.tensor import DTensor, Shard
+
+from radrl.compat import all_gather_single
 
 
 def is_shard(tensor: Tensor) -> bool:
@@ -56,7 +58,7 @@ def _exchanged(shards: Sequence[DTensor]) -> list[Tensor]:
         part = shard.to_local().flatten()
         place[: len(part)] = part
     everyone = own.new_empty(num_ranks, len(own))
-    distributed.all_gather_into_tensor(everyone.view(-1), own, group=mesh.get_group(axes[0]))
+    all_gather_single(everyone.view(-1), own, group=mesh.get_group(axes[0]))
     parts = zip(shards, everyone.split(sizes, dim=1), strict=True)
     return [part.flatten()[: shard.numel()].view(shard.shape) for shard, part in parts]
 
