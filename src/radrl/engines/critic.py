@@ -17,6 +17,7 @@ from radrl.config.critic import CriticConfig
 from radrl.config.learning import AlgorithmConfig
 from radrl.config.schema import Config
 from radrl.engines.checkpoint import Saving
+from radrl.engines.process_group import group_size
 from radrl.engines.ranks import open_parallel
 from radrl.engines.value_learner import ValueLearner
 from radrl.errors import ConfigError
@@ -133,7 +134,7 @@ def open_critic_model(config: Config, policy: ModelAdapter) -> ModelAdapter:
     """
     actor = config.worker.actor
     model = config.worker.critic.starts_from(actor)
-    num_ranks = distributed.get_world_size() if distributed.is_initialized() else 1
+    num_ranks = group_size()
     adapter = load_adapter(
         model.model_path,
         device=config.trainer.device,

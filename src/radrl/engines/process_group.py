@@ -60,6 +60,11 @@ def join(membership: Membership, *, device: torch.device) -> None:
     log.debug("rank %d of %d on %s by %s", membership.rank, membership.num_ranks, device, backend)
 
 
+def group_size() -> int:
+    """Ranks of the group that this process is in; 1 without, and where vLLM has made one for an engine of its own."""
+    return distributed.get_world_size() if distributed.is_initialized() else 1
+
+
 def leave() -> None:
     """Leave the group, if this process is in one."""
     if distributed.is_initialized():

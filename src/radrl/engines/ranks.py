@@ -4,11 +4,12 @@ import logging
 from dataclasses import dataclass
 
 import torch
-from torch import distributed, nn
+from torch import nn
 
 from radrl.config.learning import ActorConfig, FsdpConfig, Sharding
 from radrl.engines.mesh import SharedRows, num_data_ranks, open_sequence
 from radrl.engines.parallel import OneProcess, Parallel
+from radrl.engines.process_group import group_size
 from radrl.engines.replicated import Replicated
 from radrl.engines.sharded import Sharded
 from radrl.engines.spread import Spread
@@ -38,7 +39,7 @@ def open_parallel(adapter: ModelAdapter, config: ActorConfig) -> Parallel:
     Raises ConfigError where the ranks have built different models, or `fsdp_size` or `ulysses_size` does not divide
     them.
     """
-    num_ranks = distributed.get_world_size() if distributed.is_initialized() else 1
+    num_ranks = group_size()
     num_data_ranks(num_ranks, ulysses_size=config.ulysses_size)
     parallel = _hold(adapter, config, num_ranks=num_ranks)
     if config.ulysses_size == 1:

@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import distributed
 
 from radrl.config.layout import layout_of
 from radrl.config.schema import Config
@@ -15,6 +14,7 @@ from radrl.engines.native import NativeSampler
 from radrl.engines.parallel import OneProcess, Parallel
 from radrl.engines.parity_probe import ProbedSampler, trainer_logprobs
 from radrl.engines.plugged import plugged
+from radrl.engines.process_group import group_size
 from radrl.engines.shapes import shape_of
 from radrl.engines.sync import AdapterSync, MergedSync, SyncChoice, choose_sync, learnt_by
 from radrl.engines.vllm import VllmEngine, free_share
@@ -157,8 +157,8 @@ def engine_options(adapter: ModelAdapter, config: Config, choice: SyncChoice, *,
         memory_share=free_share(device) if on_gpu else 0.9,
         enforce_eager=rollout.enforce_eager,
         trust_remote_code=model.trust_remote_code,
-        tensor_parallel_size=rollout.tensor_parallel_size if distributed.is_initialized() else 1,
-        is_in_group=distributed.is_initialized(),
+        tensor_parallel_size=rollout.tensor_parallel_size if group_size() > 1 else 1,
+        is_in_group=group_size() > 1,
     )
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from torch import distributed
 
 from radrl.config.schema import Config
 from radrl.engines.sampler import engine_options, lengths_of, open_sampler, processor_arguments
@@ -88,3 +89,15 @@ def test_the_cache_is_sized_by_the_run_or_by_hand(policy: ModelAdapter, folder: 
     assert (options.model, options.dtype, options.on_gpu, options.sleep) == (str(folder), "float32", False, 0)
     by_hand = {"data": config.data.model_dump(), "worker": {"rollout": {"n": 2, "kv_cache_gib": 0.5}}}
     assert engine_options(policy, Config.model_validate(by_hand), MERGED, adapter_rank=0).kv_cache_bytes == 1 << 29
+
+
+def test_a_group_that_an_earlier_engine_made_for_itself_is_none_to_join(policy: ModelAdapter, tmp_path: Path) -> None:
+    """vLLM leaves a group of one behind in its process; the next engine there has no other rank to look for."""
+    distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/meet", rank=0, world_size=1)
+    try:
+        rollout = {"name": "vllm", "tensor_parallel_size": 2}
+        config = Config.model_validate({"worker": {"rollout": rollout}})
+        options = engine_options(policy, config, MERGED, adapter_rank=0)
+    finally:
+        distributed.destroy_process_group()
+    assert (options.is_in_group, options.tensor_parallel_size) == (False, 1)
