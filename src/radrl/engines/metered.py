@@ -192,16 +192,17 @@ class MeteredCritic:
         """Fit the returns of this batch and return metrics."""
         with self._clock.measure("update_critic"):
             metrics = self._critic.update(batch)
-        for _ in range(self._epochs):
-            self._charge("update_critic", batch, update_work)
+        self._charge("update_critic", batch, update_work, passes=self._epochs)
         return metrics
 
-    def _charge(self, phase: str, batch: Batch, count: Callable[..., list[Work]]) -> None:
+    def _charge(self, phase: str, batch: Batch, count: Callable[..., list[Work]], *, passes: int = 1) -> None:
         if self._trained is None:
             return
         loads = loads_of(batch)
-        images, texts = self._encoder.unseen(loads), [load for _, load in loads]
-        self._ledger.add(phase, count(self._trained.shape, self._trained.recipe, texts=texts, images=images))
+        texts = [load for _, load in loads]
+        for _ in range(passes):
+            images = self._encoder.unseen(loads)
+            self._ledger.add(phase, count(self._trained.shape, self._trained.recipe, texts=texts, images=images))
 
 
 class MeteredActor:

@@ -16,7 +16,7 @@ from transformers import PreTrainedModel
 from radrl.engines.transport import ReceivingEnd, SendingEnd
 from radrl.errors import ConfigError, SyncError
 from radrl.models.checkpoint_names import checkpoint_names
-from radrl.models.lora import active_adapters, is_adapter_weight, lora_layers, merged_tensors, save_lora
+from radrl.models.lora import active_adapters, is_adapter_weight, lora_layers, merged_tensors, plain_name, save_lora
 
 log = logging.getLogger(__name__)
 
@@ -240,7 +240,7 @@ def checkpoint_tensors(
     wanted = {
         name: tensor
         for name, tensor in model.state_dict().items()
-        if is_adapter_weight(name) or name.replace(".base_layer.", ".") in names
+        if is_adapter_weight(name) or plain_name(name) in names
     }
     for name, tensor in merged_tensors(model, wanted, dtype=dtype):
         yield names[name], tensor

@@ -11,7 +11,7 @@ from transformers import PreTrainedModel
 from transformers.core_model_loading import revert_weight_conversion
 
 from radrl.errors import ConfigError
-from radrl.models.lora import is_adapter_weight
+from radrl.models.lora import is_adapter_weight, plain_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,5 +54,5 @@ def checkpoint_names(model: PreTrainedModel) -> CheckpointNames:
 
 def _plain_names(model: PreTrainedModel) -> list[str]:
     """Names in the `state_dict` as they were before LoRA was attached."""
-    names = (name.replace(".base_layer.", ".") for name in model.state_dict() if not is_adapter_weight(name))
+    names = (plain_name(name) for name in model.state_dict() if not is_adapter_weight(name))
     return list(dict.fromkeys(names))

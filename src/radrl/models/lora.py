@@ -298,6 +298,11 @@ def save_merged(model: PreTrainedModel, folder: Path) -> None:
     merged_model(model).save_pretrained(folder)
 
 
+def plain_name(name: str) -> str:
+    """What a weight is called where LoRA has wrapped nothing."""
+    return name.replace(".base_layer.", ".")
+
+
 def is_adapter_weight(name: str) -> bool:
     """Whether a parameter is a factor of some adapter, by its name."""
     return ".lora_A." in name or ".lora_B." in name
